@@ -1,0 +1,88 @@
+"""Generate video from a notebook: never pay twice, never lose a clip.
+
+    import vidgen_nb as vg
+
+    clip = vg.generate("a paper boat in the rain", provider="relaydance", duration=5)
+    clip
+
+Every public name is imported on first use, so that `import vidgen_nb` costs next to nothing.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vidgen_nb.answers import Catalogue, History, Plan, Providers
+    from vidgen_nb.errors import (
+        AuthError,
+        BudgetExceeded,
+        GenerationFailed,
+        GenerationStuck,
+        InsufficientBalance,
+        InvalidRequest,
+        LedgerUnavailable,
+        MediaRefused,
+        MissingKey,
+        ModelNotFound,
+        ModerationRejected,
+        NotSent,
+        PaidRefused,
+        PermissionDenied,
+        Problem,
+        ProviderRefused,
+        RateLimited,
+        SubmitUnknown,
+        TaskNotFound,
+        UnknownProvider,
+        VidgenError,
+        WaitTimeout,
+    )
+    from vidgen_nb.generation import Generation
+    from vidgen_nb.media.video import Video
+    from vidgen_nb.nested import allow_nested_loops
+    from vidgen_nb.records import Cost, Status, Timing
+    from vidgen_nb.studio import Studio, setup
+
+__version__ = "0.1.0"
+
+_FROM: dict[str, tuple[str, ...]] = {
+    "answers": ("Catalogue", "History", "Plan", "Providers"),
+    "errors": (
+        "AuthError", "BudgetExceeded", "GenerationFailed", "GenerationStuck", "InsufficientBalance", "InvalidRequest",
+        "LedgerUnavailable", "MediaRefused", "MissingKey", "ModelNotFound", "ModerationRejected", "NotSent", "PaidRefused",
+        "PermissionDenied", "Problem", "ProviderRefused", "RateLimited", "SubmitUnknown", "TaskNotFound", "UnknownProvider",
+        "VidgenError", "WaitTimeout",
+    ),
+    "generation": ("Generation",),
+    "media.video": ("Video",),
+    "nested": ("allow_nested_loops",),
+    "records": ("Cost", "Status", "Timing"),
+    "studio": ("Studio", "setup"),
+}  # fmt: skip
+_METHODS = ("generate", "plan", "history", "resume", "models", "list_providers", "register")
+_HOME_OF = {name: module for module, names in _FROM.items() for name in names}
+
+__all__ = [*sorted(_HOME_OF), *_METHODS]  # noqa: PLE0604 (all of them strings)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME_OF:
+        import importlib
+
+        value = getattr(importlib.import_module(f"vidgen_nb.{_HOME_OF[name]}"), name)
+        globals()[name] = value
+        return value
+    if name in _METHODS or (not name.startswith("_") and name in _provider_names()):
+        from vidgen_nb.studio import default
+
+        return getattr(default(), name)  # asked anew each time: setup() may have made another Studio
+    raise AttributeError(f"module 'vidgen_nb' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_provider_names()})
+
+
+def _provider_names() -> tuple[str, ...]:
+    from vidgen_nb.providers import names
+
+    return names()

@@ -1,0 +1,248 @@
+"""The rules, pure: what an answer means, and when to ask again. No clock, no network, no disk.
+
+A submission ends as accepted, refused (proof that nothing was accepted), or unknown (all else). A poll can only move a
+generation forward: trouble on the way is trouble of the network, never a failure of the task.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from vidgen_nb.providers.contract import Provider, Reading, error_words, failure_kind, refusal_kind, status_of
+from vidgen_nb.records import UNKNOWN_COST, Failure, Outcome, Record, Reply, Status, Timing
+
+CONNECT_TRIES = 3
+RATE_LIMIT_TRIES = 3
+LONGEST_RETRY_AFTER = 60.0  # seconds: a longer wait is the person's decision
+MISSES = 3  # in a row, over MISSES_SPAN seconds, before a task counts as gone
+MISSES_SPAN = 300.0
+FRESH_LINKS = 3  # how often an expired media link is asked for anew
+_TASK_ID = re.compile(r"[\w:.\-]{1,128}", re.ASCII)
+
+
+# ── the submission ────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an attempt to submit came to: the values to write, and whether to wait and try once more.
+
+    candidate: a task id out of a broken answer, which one GET has to confirm.
+    """
+
+    values: Mapping[str, Any]
+    retry_after: float | None = None
+    candidate: str = ""
+
+
+def judge(provider: Provider, outcome: Outcome, *, attempt: int, now: float) -> Verdict:
+    """What became of a submission. `attempt` counts from 1."""
+    reply = outcome.reply
+    if outcome.fate == "not_sent":
+        failure = Failure("NotSent", f"{provider.TITLE} was not reached: {outcome.detail}. Nothing was sent.")
+        return Verdict(_refused(failure, now), retry_after=0.5 * attempt if attempt < CONNECT_TRIES else None)
+    if reply is None:
+        return Verdict(_unknown(outcome.detail, now))
+    if refusal := _refusal(provider, reply, now):
+        return Verdict(_refused(refusal, now), retry_after=_worth_waiting(refusal, reply, attempt, now))
+    if not reply.ok:
+        said = error_words(reply)[1]
+        return Verdict(_unknown(f"the answer was HTTP {reply.status}", now, said))
+    reading = provider.read_submit(reply if outcome.fate == "answered" else replace(reply, body=mend(reply.text)))
+    if not _TASK_ID.fullmatch(reading.task_id):
+        detail = "the answer broke off" if outcome.fate == "cut" else "the answer holds no task id"
+        return Verdict(_unknown(detail, now, error_words(reply)[1]))
+    if outcome.fate == "cut":
+        return Verdict(_unknown("the answer broke off after the task id", now), candidate=reading.task_id)
+    return Verdict(accepted(provider, reading, now))
+
+
+def accepted(provider: Provider, reading: Reading, now: float) -> dict[str, Any]:
+    """The values of a task which the provider took. How it ended, if it says so already, is for the first poll to see."""
+    running = status_of(provider, reading.word) is Status.RUNNING and bool(reading.word)
+    values = {"task_id": reading.task_id, "word": reading.word, "answered": now, "error": None}
+    values |= {"status": Status.RUNNING, "started": now} if running else {"status": Status.QUEUED}
+    return values | ({"cost": reading.cost} if reading.cost != UNKNOWN_COST else {})
+
+
+def _refusal(provider: Provider, reply: Reply, now: float) -> Failure | None:
+    if reply.status in {307, 308}:  # the provider did not read the request: it named another place for it
+        moved = reply.headers.get("location", "another address").split("?")[0]
+        return Failure("ProviderRefused", f"The base URL of {provider.TITLE} moved to {moved}.", hint=f"Set {provider.BASE} to the new address.")
+    kind = refusal_kind(provider, reply)
+    if kind is None:
+        return None
+    code, said = error_words(reply)
+    retry_at = now + wait if kind == "RateLimited" and (wait := retry_after(reply, now)) is not None else None
+    return Failure(kind, f"{provider.TITLE} accepted nothing (HTTP {reply.status}).", said, code, retry_at=retry_at)
+
+
+def _worth_waiting(refusal: Failure, reply: Reply, attempt: int, now: float) -> float | None:
+    if refusal.kind != "RateLimited" or attempt >= RATE_LIMIT_TRIES:
+        return None
+    wait = retry_after(reply, now)
+    if wait is None:
+        return 2.0 * attempt
+    return wait if wait <= LONGEST_RETRY_AFTER else None
+
+
+def _refused(failure: Failure, now: float) -> dict[str, Any]:
+    return {"status": Status.REFUSED, "error": failure, "answered": now, "finished": now}
+
+
+def _unknown(detail: str, now: float, said: str = "") -> dict[str, Any]:
+    message = f"The request left, and no usable answer came: {detail}. Charged once or not at all."
+    return {"status": Status.UNKNOWN, "error": Failure("SubmitUnknown", message, said), "answered": now}
+
+
+def retry_after(reply: Reply, now: float) -> float | None:
+    """Seconds to wait by the Retry-After header: a number or an HTTP date, 0 if it lies in the past, None if unreadable."""
+    value = reply.headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def mend(text: str) -> Any:
+    """The JSON that a broken-off text began with: cut behind its last whole value, and closed. None if there is none."""
+    closers: list[str] = []
+    best = ""
+    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[{}\[\],]', text):
+        mark = token.group()
+        if mark in "{[":
+            closers.append("}" if mark == "{" else "]")
+        elif mark in "}]" and closers:
+            closers.pop()
+        # a candidate behind every comma, string and closing: the longest that parses wins
+        end = token.start() if mark == "," else token.end()
+        candidate = text[:end] + "".join(reversed(closers))
+        try:
+            json.loads(candidate)
+        except ValueError:
+            continue
+        best = candidate
+    return json.loads(best) if best else None
+
+
+# ── polling ───────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """What the polls of one task have been through, in this process."""
+
+    polls: int = 0
+    trouble: int = 0  # troubled polls in a row
+    misses: int = 0  # "no such task" in a row
+    missed_since: float | None = None  # age of the task at the first of them
+    lacking_since: float | None = None  # age at the first success without a URL
+    links: int = 0  # media links that had expired
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Absorbed:
+    """What a poll changes. `urls` is non-empty once there is something to download."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    patience: Patience = field(default_factory=Patience)
+    urls: tuple[str, ...] = ()
+
+
+def absorb(
+    provider: Provider, record: Record, patience: Patience, outcome: Outcome, *, now: float, age: float, timing: Timing
+) -> Absorbed:
+    """Take in the answer to a poll. `age`: seconds since the task was accepted, by a clock that only goes forward."""
+    reply = outcome.reply if outcome.fate == "answered" else None
+    asked = replace(patience, polls=patience.polls + 1, retry_after=None)
+    if record.status.settled and record.status is not Status.STUCK:
+        return Absorbed({}, asked)  # a terminal state absorbs
+    reading = provider.read_poll(reply) if reply is not None and reply.ok else Reading()
+    if reply is None or not reading.word:
+        return _trouble(provider, record, asked, reply, now=now, age=age, timing=timing)
+
+    calm = replace(asked, trouble=0, misses=0, missed_since=None)
+    values: dict[str, Any] = {"unreachable_since": None, "needs_key": False, "word": reading.word}
+    if reading.cost != UNKNOWN_COST:
+        values["cost"] = reading.cost
+    percent = _percent(reading.progress)
+    if percent is not None and percent > (record.progress if record.progress is not None else -1):
+        values["progress"] = percent
+    status = status_of(provider, reading.word)
+    if status is Status.FAILED:
+        kind = failure_kind(reading.code, reading.said)
+        failure = Failure(kind, f"{provider.TITLE} could not make the clip.", reading.said, reading.code)
+        return Absorbed(values | {"status": status, "error": failure, "finished": now}, calm)
+    if status is Status.SUCCEEDED and reading.urls:
+        started = {} if record.started else {"started": record.answered or now}
+        return Absorbed(values | {"status": Status.DOWNLOADING} | started, calm, reading.urls)
+    if status is Status.SUCCEEDED:
+        since = calm.lacking_since if calm.lacking_since is not None else age
+        if age - since >= timing.no_media_grace:
+            return Absorbed(values | stuck("no_media", "it says succeeded and names no file", now), calm)
+        return Absorbed(values, replace(calm, lacking_since=since))
+    if age >= timing.deadline:
+        return Absorbed(values | stuck("deadline", f"no result after {timing.deadline / 3600:.0f} hours", now), calm)
+    if status is Status.RUNNING and record.status in {Status.QUEUED, Status.STUCK}:
+        values |= {"status": Status.RUNNING, "started": record.started or now, "error": None, "reason": ""}
+    return Absorbed(values, calm)
+
+
+def stuck(reason: str, message: str, now: float, hint: str = "") -> dict[str, Any]:
+    """The values of a generation which has no file yet and can be resumed."""
+    sentence = f"{message[:1].upper()}{message[1:]}."
+    return {"status": Status.STUCK, "reason": reason, "error": Failure("GenerationStuck", sentence, hint=hint), "finished": now}
+
+
+def _trouble(
+    provider: Provider, record: Record, patience: Patience, reply: Reply | None, *, now: float, age: float, timing: Timing
+) -> Absorbed:
+    """A poll without news of the task: nobody answered, or not about it."""
+    troubled = replace(patience, trouble=patience.trouble + 1)
+    kind = refusal_kind(provider, reply) if reply is not None else None
+    if kind in {"AuthError", "PermissionDenied"}:
+        return Absorbed({"needs_key": True, "unreachable_since": None}, troubled)
+    if kind == "TaskNotFound" or (reply is not None and reply.status == 404):
+        return _missing(provider, record, troubled, now=now, age=age, timing=timing)
+    wait = retry_after(reply, now) if reply is not None else None
+    since = record.unreachable_since or now
+    return Absorbed({"unreachable_since": since, "needs_key": False}, replace(troubled, retry_after=wait, misses=0, missed_since=None))
+
+
+def _missing(
+    provider: Provider, record: Record, patience: Patience, *, now: float, age: float, timing: Timing
+) -> Absorbed:
+    if age < timing.not_found_grace:  # a gateway may answer before it has written its own row
+        return Absorbed({}, patience)
+    since = patience.missed_since if patience.missed_since is not None else age
+    missed = replace(patience, misses=patience.misses + 1, missed_since=since)
+    if missed.misses >= MISSES and age - since >= MISSES_SPAN:
+        message = f"{provider.TITLE} says that it knows no task {record.task_id}"
+        hint = "Check its console, the key and the base URL, then clip.resume(): it costs nothing."
+        return Absorbed(stuck("task_not_found", message, now, hint), missed)
+    return Absorbed({}, missed)
+
+
+def _percent(value: object) -> float | None:
+    """Progress as 0..100, out of whatever a provider sends: 45, 45.0, "45", "45%"; None for the rest."""
+    if isinstance(value, str):
+        value = value.strip().removesuffix("%").strip()
+        if not re.fullmatch(r"\d{1,3}(\.\d+)?", value):
+            return None
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return min(100.0, max(0.0, float(value)))
+
+
+def next_wait(patience: Patience, *, age: float, timing: Timing) -> float:
+    """Seconds until the next poll. Short at first, then a tenth of the task's age, longer while there is trouble."""
+    if patience.polls == 0:
+        return timing.first_poll
+    gap = min(timing.max_gap, max(timing.min_gap, age / 10))
+    if patience.trouble:
+        gap = min(max(timing.max_gap, gap), gap * 2.0 ** min(patience.trouble, 6))
+    return max(gap, min(patience.retry_after or 0.0, 3600.0))

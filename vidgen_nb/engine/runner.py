@@ -1,0 +1,393 @@
+"""The one loop: it submits, polls and brings home every generation of a Studio, in a thread of its own.
+
+The rules say what an answer means; this module carries it out and writes it down. Each row is owned by one living process;
+a row of another one is only watched, and taken over when its owner dies.
+"""
+
+import asyncio
+import heapq
+import itertools
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Collection
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
+
+from vidgen_nb.engine import download, rules, shelf
+from vidgen_nb.engine.loop import BackgroundLoop, SerialThread
+from vidgen_nb.engine.wire import Gateway, Wire
+from vidgen_nb import errors
+from vidgen_nb.errors import LedgerUnavailable, VidgenError
+from vidgen_nb.ledger import Conflict, Ledger
+from vidgen_nb.media.redact import without_secrets
+from vidgen_nb.providers.contract import Task, error_words, refusal_kind
+from vidgen_nb.records import TRANSIENT, Call, Outcome, Record, Reply, Status, Timing
+
+DOWNLOADS_AT_ONCE = 3
+FOREIGN_GAP = 1.0  # seconds between looks at a row which another process takes care of
+_WEIGHTY = frozenset({"status", "step", "task_id", "error", "reason", "cost", "files"})
+_NAMES = frozenset(f.name for f in fields(Record))
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+Tell = Callable[[Record], None]
+
+
+@dataclass
+class _Job:
+    """One generation in this process: `saved` as the ledger has it, `record` as everybody sees it."""
+
+    saved: Record
+    record: Record
+    gateway: Gateway
+    patience: rules.Patience = field(default_factory=rules.Patience)
+    born: float = 0.0  # monotonic time at which the task was accepted
+    due: float | None = None
+    busy: bool = False
+    listeners: list[Tell] = field(default_factory=list)
+    waiters: list[tuple[Callable[[Record], bool], "Future[Record]"]] = field(default_factory=list)
+
+
+class Runner:
+    """Carries generations through their life. Every public method may be called from any thread."""
+
+    def __init__(self, ledger: Ledger, timing: Timing, *, allowed_hosts: Collection[str] = ()) -> None:
+        self.ledger = ledger
+        self.timing = timing
+        self.allowed_hosts = tuple(allowed_hosts)
+        self._jobs: dict[str, _Job] = {}
+        self._guard = threading.RLock()
+        self._disk = SerialThread("vidgen_nb-ledger")
+        self._agenda: list[tuple[float, int, str]] = []
+        self._count = itertools.count()
+        self._submitting: set[Future[Record]] = set()
+        self._loop = BackgroundLoop()
+        self._loop.run(self._start()).result()
+
+    # ── for everybody ─────────────────────────────────────────────────────────
+    def hold(self, record: Record, gateway: Gateway) -> Record:
+        """Take a row into view. Gives the record as it stands here, which may be newer."""
+        with self._guard:
+            job = self._jobs.get(record.id)
+            if job is None:
+                self._jobs[record.id] = job = _Job(record, record, gateway)
+            elif record.revision > job.saved.revision and not job.busy:
+                job.saved, job.record, job.gateway = record, record, gateway
+            if record.reused:
+                job.record = replace(job.record, reused=True)
+            return job.record
+
+    def holds(self, id: str) -> bool:
+        return id in self._jobs
+
+    def record(self, id: str, otherwise: Record) -> Record:
+        """The record as it stands here; `otherwise` for one that is not in view."""
+        job = self._jobs.get(id)
+        return job.record if job is not None else otherwise
+
+    def submit(self, id: str, call: Call) -> "Future[Record]":
+        """Send the POST of a row whose identity was claimed by `Ledger.intend`. The future gives the record once its fate is
+        known; whoever stops waiting for it does not stop the POST."""
+        future = self._loop.run(self._submit(self._jobs[id], call))
+        self._submitting.add(future)
+        future.add_done_callback(self._submitting.discard)
+        return future
+
+    def follow(self, id: str) -> None:
+        """Poll an accepted generation until it is home, claiming its row if its owner has died; free."""
+        self._loop.run(self._follow(self._jobs[id]))
+
+    def check(self, id: str, gateway: Gateway | None = None) -> None:
+        """Ask the provider now."""
+        job = self._jobs[id]
+        if gateway is not None:
+            job.gateway = gateway
+        self._loop.call(self._schedule, job, 0.0)
+
+    def ask(self, gateway: Gateway, call: Call, title: str) -> Reply:
+        """Put a question that belongs to no generation, such as the live catalogue. Raises what the provider refuses with."""
+        outcome = self._loop.run(self._wire.ask(gateway, call)).result()
+        reply = outcome.reply if outcome.fate == "answered" else None
+        if reply is not None and reply.ok and refusal_kind(gateway.provider, reply) is None:
+            return reply
+        code, said = error_words(reply) if reply is not None else ("", "")
+        kind = (refusal_kind(gateway.provider, reply) if reply is not None else None) or "VidgenError"
+        detail = f"HTTP {reply.status}" if reply is not None else outcome.detail
+        error: VidgenError = getattr(errors, kind)(f"{title} gave no answer to use: {detail}.", said=said, code=code)
+        raise error
+
+    def move(self, id: str, **values: Any) -> "Future[Record]":
+        """Write a person's decision over a row: adopted, resolved, resumed."""
+        return self._loop.run(self._decide(self._jobs[id], values))
+
+    def watch(self, id: str, tell: Tell) -> Callable[[], None]:
+        """Call `tell` with every new record, from the loop's thread; the result ends it."""
+        job = self._jobs[id]
+        with self._guard:
+            job.listeners.append(tell)
+
+        def stop() -> None:
+            with self._guard, suppress(ValueError):
+                job.listeners.remove(tell)
+
+        return stop
+
+    def settled(self, id: str) -> "Future[Record]":
+        """A future of the record once nothing more happens by itself. Cancelling it cancels the wait alone."""
+        return self._reached(id, lambda record: record.status.settled)
+
+    def answered(self, id: str) -> "Future[Record]":
+        """A future of the record once the outcome of its submission is known."""
+        return self._reached(id, lambda record: record.status is not Status.SUBMITTING)
+
+    def _reached(self, id: str, wanted: Callable[[Record], bool]) -> "Future[Record]":
+        job, future = self._jobs[id], Future[Record]()
+        with self._guard:
+            if wanted(job.record):
+                future.set_result(job.record)
+            else:
+                job.waiters.append((wanted, future))
+        return future
+
+    @property
+    def inside(self) -> bool:
+        """Whether the caller runs in the loop's thread, which may not wait for itself."""
+        return self._loop.inside
+
+    def close(self) -> None:
+        """Let POSTs under way end (their outcome is worth money), then stop. What is at the providers goes on there."""
+        for future in list(self._submitting):
+            with suppress(Exception):
+                future.result(timeout=self.timing.connect + self.timing.submit)
+        with suppress(Exception):
+            self._loop.run(self._end()).result(timeout=10)
+        self._loop.stop()
+        self._disk.stop()
+        for job in self._jobs.values():
+            for _, waiter in job.waiters:
+                if waiter.set_running_or_notify_cancel():
+                    waiter.set_exception(RuntimeError("The Studio was closed; vg.resume() goes on."))
+
+    # ── the loop ──────────────────────────────────────────────────────────────
+    async def _start(self) -> None:
+        self._wire = Wire(self.timing)
+        self._wake = asyncio.Event()
+        self._downloads = asyncio.Semaphore(DOWNLOADS_AT_ONCE)
+        self._turns: set[asyncio.Task[None]] = set()
+        self._main = asyncio.create_task(self._poll_forever())
+
+    async def _end(self) -> None:
+        tasks = [self._main, *self._turns]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._wire.close()
+
+    async def _poll_forever(self) -> None:
+        while True:
+            self._wake.clear()
+            while self._agenda and self._agenda[0][0] <= time.monotonic():
+                due, _, id = heapq.heappop(self._agenda)
+                job = self._jobs[id]
+                if job.due == due and not job.busy:  # otherwise it was put at another time since
+                    job.due, job.busy = None, True
+                    turn = asyncio.create_task(self._turn(job))
+                    self._turns.add(turn)
+                    turn.add_done_callback(self._turns.discard)
+            pause = self._agenda[0][0] - time.monotonic() if self._agenda else None
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), pause)
+
+    def _schedule(self, job: _Job, wait: float) -> None:
+        job.due = time.monotonic() + wait
+        heapq.heappush(self._agenda, (job.due, next(self._count), job.record.id))
+        self._wake.set()
+
+    async def _turn(self, job: _Job) -> None:
+        """One look at one generation. Whatever goes wrong here ends this look, never the loop."""
+        wait: float | None = self.timing.max_gap
+        try:
+            mine = job.saved.owner == self.ledger.owner.id
+            wait = await (self._poll(job) if mine and job.saved.status.open else self._look(job))
+        except Conflict as conflict:
+            self._publish(job, conflict.now, saved=conflict.now)
+            wait = 0.0
+        except Exception:  # a provider file of somebody else's, a full disk: the clip must not be lost for it
+            _log.debug("a look at %s went wrong", job.record.id, exc_info=True)
+        finally:
+            job.busy = False
+            due_already = job.due is not None  # somebody pressed "check now" meanwhile
+            if due_already:
+                self._schedule(job, 0.0)
+            elif wait is not None:
+                self._schedule(job, wait)
+
+    async def _look(self, job: _Job) -> float | None:
+        """See how a row of another process is doing; take it over once its owner has died."""
+        row = await self._on_disk(self.ledger.claim, job.saved, time.time())
+        self._publish(job, row, saved=row)
+        if row.status.settled:
+            return None
+        return 0.0 if row.owner == self.ledger.owner.id and row.status.open else FOREIGN_GAP
+
+    # ── submitting ────────────────────────────────────────────────────────────
+    async def _submit(self, job: _Job, call: Call) -> Record:
+        provider = job.gateway.provider
+        await self._write(job, step="sending", sent=time.time())
+        for attempt in itertools.count(1):
+            outcome = await self._wire.submit(job.gateway, call)
+            verdict = rules.judge(provider, outcome, attempt=attempt, now=time.time())
+            if verdict.retry_after is None:
+                break
+            await asyncio.sleep(verdict.retry_after)
+        values = dict(verdict.values)
+        if verdict.candidate:
+            values = await self._confirm(job, verdict.candidate) or values | {"task_id": verdict.candidate}
+        await self._insist(job, values | self._raw(outcome))
+        if job.record.status.open:
+            job.born = time.monotonic()
+            self._schedule(job, rules.next_wait(job.patience, age=0.0, timing=self.timing))
+        return job.record
+
+    async def _confirm(self, job: _Job, candidate: str) -> dict[str, Any] | None:
+        """Ask once whether the provider knows a task id that was read out of a broken answer."""
+        provider, gateway = job.gateway.provider, job.gateway
+        outcome = await self._wire.ask(gateway, provider.poll(Task(candidate, job.record.model, job.record.asked), gateway.options))
+        if outcome.fate != "answered" or outcome.reply is None or not outcome.reply.ok:
+            return None
+        reading = provider.read_poll(outcome.reply)
+        return rules.accepted(provider, replace(reading, task_id=candidate), time.time()) if reading.word else None
+
+    # ── polling ───────────────────────────────────────────────────────────────
+    async def _follow(self, job: _Job) -> None:
+        row = await self._on_disk(self.ledger.claim, job.saved, time.time())
+        self._publish(job, row, saved=row)
+        if row.status.open:
+            job.patience = rules.Patience()
+            job.born = time.monotonic() - max(0.0, time.time() - (row.answered or row.created))
+            self._schedule(job, 0.0)
+        elif row.status is Status.SUBMITTING:
+            self._schedule(job, FOREIGN_GAP)
+
+    async def _poll(self, job: _Job) -> float | None:
+        """Ask the provider once. Gives the seconds until the next time, None for never."""
+        gateway, record = job.gateway, job.record
+        task = Task(record.task_id, record.model, record.asked)
+        outcome = await self._wire.ask(gateway, gateway.provider.poll(task, gateway.options))
+        seen = rules.absorb(
+            gateway.provider, record, job.patience, outcome, now=time.time(), age=time.monotonic() - job.born, timing=self.timing
+        )
+        job.patience = seen.patience
+        wait = rules.next_wait(job.patience, age=time.monotonic() - job.born, timing=self.timing) * random.uniform(0.9, 1.1)
+        await self._write(job, **seen.values, **self._raw(outcome), next_call=time.time() + wait)
+        if seen.urls:
+            wait = await self._bring_home(job, seen.urls)
+        paused = job.record.needs_key or not job.record.status.open
+        return None if paused else wait
+
+    async def _bring_home(self, job: _Job, urls: tuple[str, ...]) -> float:
+        """Download a finished task's videos. Gives the seconds until the task is asked again, should that be needed."""
+        values: dict[str, Any] = {}
+        trouble = replace(job.patience, trouble=job.patience.trouble + 1)
+        try:
+            async with self._downloads:
+                await self._fetch_all(job, urls)
+        except download.LinkExpired:
+            job.patience = replace(job.patience, links=job.patience.links + 1)
+            if job.patience.links > rules.FRESH_LINKS:
+                values = rules.stuck("media_expired", "the link to the video expired before the file was whole", time.time())
+        except download.Trouble as error:
+            job.patience = trouble
+            _log.debug("download of %s: %s", job.record.id, error)
+            values = {"unreachable_since": job.record.unreachable_since or time.time()}
+        except download.AddressRefused as error:
+            hint = "If you trust that host: Studio(allow_media_hosts=[…]), then clip.resume()."
+            values = rules.stuck("media_refused", f"the video was not fetched: {error}", time.time(), hint)
+        except download.NotAVideo as error:
+            values = rules.stuck("not_mp4", f"the provider sent a file that is no MP4; it is kept as {error.path}", time.time())
+        except OSError as error:
+            message = f"the disk did not take the file ({error.strerror or type(error).__name__})"
+            values = rules.stuck("disk", message, time.time(), "Free some space, then clip.resume(): it costs nothing.")
+        wait = rules.next_wait(job.patience, age=0.0, timing=self.timing)
+        await self._write(job, **values, bytes_done=0, bytes_total=None, bytes_per_second=None)
+        return wait
+
+    async def _fetch_all(self, job: _Job, urls: tuple[str, ...]) -> None:
+        """Every video of a task: fetched whole, then put on the shelf; the row says so last."""
+
+        def tell(done: int, total: int | None, rate: float | None) -> None:
+            seen = replace(job.record, bytes_done=done, bytes_total=total, bytes_per_second=rate)
+            self._publish(job, seen)
+
+        home, owner = self.ledger.home, self.ledger.owner.id
+        files = []
+        for index, url in enumerate(urls):
+            fetched = await download.fetch(
+                self._wire, job.gateway, url, shelf.temporary(home, job.record, index, owner),
+                timing=self.timing, allowed=self.allowed_hosts, tell=tell,
+            )  # fmt: skip
+            files.append(await asyncio.to_thread(shelf.keep, home, job.record, index, fetched))
+        done: dict[str, Any] = {"status": Status.SUCCEEDED, "files": tuple(files), "progress": 100.0, "finished": time.time()}
+        done |= {"error": None, "reason": ""}
+        await asyncio.to_thread(shelf.write_recipe, home, replace(job.record, **done))
+        await self._insist(job, done)
+
+    # ── writing down, telling ─────────────────────────────────────────────────
+    async def _write(self, job: _Job, **values: Any) -> None:
+        """Show new values, and commit them if they weigh anything: a poll that only moved the progress writes no row."""
+        new = replace(job.record, **values, updated=time.time())
+        if any(getattr(new, name) != getattr(job.saved, name) for name in _WEIGHTY):
+            kept = {name: getattr(new, name) for name in _NAMES - TRANSIENT - {"id", "identity", "owner", "revision"}}
+            changed = {name: value for name, value in kept.items() if value != getattr(job.saved, name)}
+            job.saved = await self._on_disk(lambda: self.ledger.change(job.saved, **changed))
+            new = replace(new, revision=job.saved.revision, owner=job.saved.owner)
+        self._publish(job, new)
+
+    async def _insist(self, job: _Job, values: dict[str, Any]) -> None:
+        """Write down what must not be lost (a task id, a finished file), however long the disk takes to come round."""
+        for attempt in range(8):
+            try:
+                return await self._write(job, **values)
+            except Conflict as conflict:
+                job.saved = conflict.now
+                job.record = replace(conflict.now, reused=job.record.reused)
+            except LedgerUnavailable:
+                self._publish(job, replace(job.record, **values))  # at least the person sees it
+                await asyncio.sleep(0.25 * 2**attempt)
+        await self._write(job, **values)
+
+    async def _decide(self, job: _Job, values: dict[str, Any]) -> Record:
+        row = await self._on_disk(self.ledger.claim, job.saved, time.time())
+        job.saved, job.record = row, replace(row, reused=job.record.reused)
+        owned = {"owner": self.ledger.owner.id, "updated": time.time()}
+        job.saved = await self._on_disk(lambda: self.ledger.change(row, **values, **owned))
+        self._publish(job, replace(job.saved, reused=job.record.reused))
+        return job.record
+
+    def _publish(self, job: _Job, record: Record, saved: Record | None = None) -> None:
+        with self._guard:
+            job.record = replace(record, reused=job.record.reused or record.reused)
+            if saved is not None:
+                job.saved = saved
+            listeners = list(job.listeners)
+            served = [(wanted, waiter) for wanted, waiter in job.waiters if wanted(job.record)]
+            job.waiters = [pair for pair in job.waiters if pair not in served]
+        for _, waiter in served:
+            if waiter.set_running_or_notify_cancel():
+                waiter.set_result(job.record)
+        for tell in listeners:
+            try:
+                tell(job.record)
+            except Exception:  # a view's trouble is not the engine's
+                _log.debug("a listener of %s failed", job.record.id, exc_info=True)
+
+    async def _on_disk(self, function: Callable[..., T], *args: Any) -> T:
+        return await self._disk.run(function, *args)
+
+    @staticmethod
+    def _raw(outcome: Outcome) -> dict[str, Any]:
+        body = outcome.reply.body if outcome.reply is not None else None
+        return {} if body is None else {"raw": without_secrets(body)}

@@ -1,0 +1,273 @@
+"""The only module that knows httpx: it carries a Call there and a Reply back, and says what became of the bytes.
+
+A POST is sent on a fresh connection, once, with no retries and no redirects. Whether anything of it left this machine is
+judged by positive evidence alone: the trace of httpx's own HTTP/1.1 transport. No trace, no proof.
+"""
+
+import asyncio
+import contextlib
+import contextvars
+import ipaddress
+import json
+import logging
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from vidgen_nb.providers.contract import Options, Provider
+from vidgen_nb.records import Call, Outcome, Reply, Timing
+from vidgen_nb.settings import Key, origin_of
+
+MAX_REPLY = 8 * 1024 * 1024  # bytes of one JSON answer, decoded
+POLLS_AT_ONCE = 16  # httpx slows down steeply when more requests are inside it than it has connections
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Gateway:
+    """Where a provider's calls go, and with which key."""
+
+    provider: Provider
+    base_url: str
+    key: Key | None
+    options: Options = field(default_factory=dict)
+
+    @property
+    def origin(self) -> str:
+        return origin_of(self.base_url)
+
+    def __repr__(self) -> str:
+        return f"Gateway({self.provider.NAME}, {self.base_url}, {self.key!r})"
+
+
+class Wire:
+    """Connections for one Studio. Lives in the loop's thread."""
+
+    def __init__(self, timing: Timing) -> None:
+        self._timing = timing
+        self._tls: ssl.SSLContext | None = None
+        self._clients: dict[bool, httpx.AsyncClient] = {}
+        self._gate = asyncio.Semaphore(POLLS_AT_ONCE)
+        _silence_logs()
+
+    async def close(self) -> None:
+        for client in self._clients.values():
+            await client.aclose()
+        self._clients.clear()
+
+    async def submit(self, gateway: Gateway, call: Call) -> Outcome:
+        """Send a POST, once. Never raises for what the network or the other side does."""
+        evidence = _Evidence()
+        async with self._client(gateway.base_url, fresh=True) as client:
+            request = self._request(client, gateway, call, self._timing.submit)
+            request.extensions["trace"] = evidence.note
+            return await self._exchange(client, gateway, request, evidence, self._timing.submit)
+
+    async def ask(self, gateway: Gateway, call: Call) -> Outcome:
+        """Send a GET; repeating it costs nothing, so the connection is kept and the caller may try again."""
+        async with self._gate:
+            client = self._kept_client(gateway.base_url)
+            request = self._request(client, gateway, call, self._timing.poll)
+            return await self._exchange(client, gateway, request, _Evidence(), self._timing.poll)
+
+    @contextlib.asynccontextmanager
+    async def stream(self, url: str, key_for: Gateway | None) -> AsyncIterator[httpx.Response]:
+        """Open a media URL, without following redirects; the key goes along only where `key_for` says so.
+
+        Raises WireBroken for whatever the network does, also while the body is read through `chunks`.
+        """
+        token = _quiet.set(True)
+        broken = ""
+        try:
+            async with self._client(url, fresh=True) as client:
+                limits = httpx.Timeout(self._timing.poll, connect=self._timing.connect)
+                headers = {"Accept-Encoding": "identity", "Accept": "*/*"}
+                request = client.build_request("GET", url, headers=headers, timeout=limits)
+                auth = _auth(key_for) if key_for else None
+                response = await client.send(request, auth=auth, stream=True, follow_redirects=False)
+                try:
+                    yield response
+                finally:
+                    await response.aclose()
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
+            broken = _words(error)
+        finally:
+            _quiet.reset(token)
+        if broken:
+            raise WireBroken(broken)
+
+    # one exchange
+    async def _exchange(
+        self, client: httpx.AsyncClient, gateway: Gateway, request: httpx.Request, evidence: "_Evidence", patience: float
+    ) -> Outcome:
+        token = _quiet.set(True)
+        body, status, headers, detail = bytearray(), 0, httpx.Headers(), ""
+        try:
+            # httpx's own limits are per read: a drip of single bytes would pass them for ever
+            async with asyncio.timeout(self._timing.connect + patience):
+                response = await client.send(request, auth=_auth(gateway), stream=True, follow_redirects=False)
+                status, headers = response.status_code, response.headers
+                try:
+                    whole = await _read(response, body)
+                finally:
+                    await response.aclose()
+            if whole:
+                return Outcome("answered", _reply(status, headers, bytes(body)))
+            detail = f"the answer is larger than {MAX_REPLY >> 20} MiB, or packed in an unknown way"
+        except Exception as error:  # whatever a library raises here, it is about one request: h11 even quotes headers
+            detail = _words(error)
+        finally:
+            _quiet.reset(token)
+        if status:
+            return Outcome("cut", _reply(status, headers, bytes(body)), detail)
+        return Outcome("not_sent" if evidence.proves_not_sent else "lost", None, detail)
+
+    def _request(self, client: httpx.AsyncClient, gateway: Gateway, call: Call, patience: float) -> httpx.Request:
+        content = None if call.json is None else json.dumps(call.json, ensure_ascii=False, allow_nan=False).encode()
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        limits = httpx.Timeout(patience, connect=self._timing.connect)
+        url = gateway.base_url + call.path
+        return client.build_request(call.method, url, params=dict(call.params) or None, content=content, headers=headers, timeout=limits)
+
+    # clients
+    def _kept_client(self, url: str) -> httpx.AsyncClient:
+        local = _is_loopback(url)
+        if local not in self._clients:
+            self._clients[local] = self._client(url, fresh=False)
+        return self._clients[local]
+
+    def _client(self, url: str, *, fresh: bool) -> httpx.AsyncClient:
+        """An HTTP/1.1 client. The environment's proxies count, but never for this machine's own loopback."""
+        if self._tls is None:
+            self._tls = httpx.create_ssl_context()
+        kept = 0 if fresh else POLLS_AT_ONCE
+        limits = httpx.Limits(max_connections=POLLS_AT_ONCE, max_keepalive_connections=kept)
+        return httpx.AsyncClient(verify=self._tls, http2=False, limits=limits, trust_env=not _is_loopback(url))
+
+
+class WireBroken(Exception):
+    """The network, or the other side, broke off a stream. Says how, without an address or a key in it."""
+
+
+async def chunks(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body of a stream as it came, undecoded."""
+    async for chunk in response.aiter_raw(256 * 1024):
+        yield chunk
+
+
+# ── evidence ──────────────────────────────────────────────────────────────────
+class _Evidence:
+    """What httpcore's trace shows of a request's way out."""
+
+    def __init__(self) -> None:
+        self._never_connected = False
+        self._request_left = False
+
+    async def note(self, event: str, info: Mapping[str, Any]) -> None:
+        if event in {"connection.connect_tcp.failed", "connection.start_tls.failed"}:
+            self._never_connected = True
+        elif event.endswith("send_request_headers.started"):
+            method = getattr(info.get("request"), "method", b"")
+            if method == b"CONNECT":  # to a proxy: its own request, not ours
+                self._never_connected = True
+            else:
+                self._request_left = True
+
+    @property
+    def proves_not_sent(self) -> bool:
+        return self._never_connected and not self._request_left
+
+
+# ── keys ──────────────────────────────────────────────────────────────────────
+class _KeyAuth(httpx.Auth):
+    """Attaches the key as httpx signs the request: a plain header would stand in the locals of every traceback."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        gateway = self._gateway
+        if gateway.key is not None and origin_of(str(request.url)) == gateway.origin:
+            header, form = gateway.provider.AUTH
+            request.headers[header] = form.format(key=gateway.key.reveal())
+        yield request
+
+    def __repr__(self) -> str:
+        return "_KeyAuth(…)"
+
+
+def _auth(gateway: Gateway) -> httpx.Auth:
+    return _KeyAuth(gateway)
+
+
+# ── answers ───────────────────────────────────────────────────────────────────
+async def _read(response: httpx.Response, into: bytearray) -> bool:
+    """Read a body, decoded and bounded while it streams. False: too large, or in an encoding we cannot bound."""
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"identity", "", "gzip", "deflate"}:
+        return False
+    unpack = zlib.decompressobj(47) if encoding in {"gzip", "deflate"} else None  # 47: gzip or zlib, by its header
+    async for raw in response.aiter_raw():
+        into += unpack.decompress(raw, MAX_REPLY + 1 - len(into)) if unpack else raw
+        if len(into) > MAX_REPLY or (unpack and unpack.unconsumed_tail):
+            del into[MAX_REPLY:]
+            return False
+    return True
+
+
+def _reply(status: int, headers: httpx.Headers, body: bytes) -> Reply:
+    text = body.decode("utf-8", errors="replace")
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        parsed = None
+    return Reply(status, parsed, {name.lower(): value for name, value in headers.items()}, text)
+
+
+def _words(error: BaseException) -> str:
+    """What went wrong, in words of our own: a library's message may quote an address or a header."""
+    kinds = {
+        httpx.ConnectTimeout: "no connection within the time limit",
+        httpx.ConnectError: "no connection (name not found, refused, or no valid certificate)",
+        httpx.ReadTimeout: "no answer within the time limit",
+        TimeoutError: "no whole answer within the time limit",
+        httpx.WriteTimeout: "the request could not be sent within the time limit",
+        httpx.RemoteProtocolError: "the connection was closed before the answer was whole",
+        httpx.ReadError: "the connection broke while the answer was read",
+        httpx.WriteError: "the connection broke while the request was sent",
+        httpx.ProxyError: "the proxy did not let it through",
+    }
+    for kind, words in kinds.items():
+        if isinstance(error, kind):
+            return words
+    return f"the exchange broke off ({type(error).__name__})"
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+# ── logs ──────────────────────────────────────────────────────────────────────
+_quiet: contextvars.ContextVar[bool] = contextvars.ContextVar("vidgen_nb_quiet", default=False)
+
+
+def _hush(record: logging.LogRecord) -> bool:
+    return not _quiet.get()
+
+
+def _silence_logs() -> None:
+    """httpx logs whole URLs at INFO and httpcore headers at DEBUG: not for our requests, whose URLs may be signed."""
+    for name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks"):
+        logger = logging.getLogger(name)
+        if _hush not in logger.filters:
+            logger.addFilter(_hush)

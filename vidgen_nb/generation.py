@@ -1,0 +1,310 @@
+"""Generation: the handle a person holds. It remembers nothing itself: the ledger and the runner do."""
+
+import asyncio
+import json
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from vidgen_nb import errors
+from vidgen_nb.errors import InvalidRequest, SubmitUnknown, VidgenError, WaitTimeout
+from vidgen_nb.records import Cost, Failure, Json, ProviderFacts, Record, Status
+
+if TYPE_CHECKING:
+    from vidgen_nb.media.video import Video
+    from vidgen_nb.studio import Studio
+
+
+class Generation:
+    """One clip, from the moment it was asked for. As a cell's last line it shows the live card, later the player.
+
+    Reading an attribute never touches the network. `wait()` and `await` give the same clip and raise its error.
+    """
+
+    def __init__(self, studio: "Studio", record: Record) -> None:
+        self._studio = studio
+        self._row = record
+
+    # ── what it is ────────────────────────────────────────────────────────────
+    @property
+    def record(self) -> Record:
+        """Everything known about it, as one frozen value."""
+        return self._studio.record_of(self._row)
+
+    @property
+    def id(self) -> str:
+        """Our id, "vg-…", or "sim-…" of a simulated clip."""
+        return self._row.id
+
+    @property
+    def task_id(self) -> str:
+        """The provider's id of the task; "" until it accepted one."""
+        return self.record.task_id
+
+    @property
+    def status(self) -> Status:
+        """submitting, queued, running, downloading, succeeded, failed, refused, unknown or stuck: a str."""
+        return self.record.status
+
+    @property
+    def progress(self) -> float | None:
+        """0..100 as the provider reports it, never going back; None where it reports none."""
+        return self.record.progress
+
+    @property
+    def provider(self) -> str:
+        return self._row.provider
+
+    @property
+    def model(self) -> str:
+        return self.record.model
+
+    @property
+    def request(self) -> dict[str, Json]:
+        """The parameters which were given, in the common vocabulary."""
+        return dict(self.record.asked)
+
+    @property
+    def take(self) -> int:
+        return self._row.take
+
+    @property
+    def prompt(self) -> str:
+        return self._row.prompt
+
+    @property
+    def raw(self) -> Json:
+        """The provider's last reply, with queries of URLs and echoed media replaced."""
+        return self.record.raw
+
+    @property
+    def cost(self) -> Cost:
+        """What it costs; `amount` is None while that is unknown, which is never the same as 0."""
+        return self.record.cost
+
+    @property
+    def parent(self) -> "Generation | None":
+        """The clip this one is a retake of."""
+        return self._studio.get(self._row.parent) if self._row.parent else None
+
+    @property
+    def error(self) -> VidgenError | None:
+        """Why there is no clip, as the error which `wait()` raises; None while there is hope."""
+        record = self.record
+        return _error_of(record.error, self, record.reason) if record.error is not None else None
+
+    # ── its files ─────────────────────────────────────────────────────────────
+    @property
+    def videos(self) -> "list[Video]":
+        """The finished files; empty until succeeded. Most tasks make one."""
+        from vidgen_nb.media.video import Video
+
+        return [Video.of(file, self.home) for file in self.record.files]
+
+    @property
+    def video(self) -> "Video | None":
+        """The first finished file, None until succeeded."""
+        videos = self.videos
+        return videos[0] if videos else None
+
+    @property
+    def path(self) -> Path | None:
+        """Where the first MP4 is; None until succeeded."""
+        files = self.record.files
+        return self.home / files[0].path if files else None
+
+    # ── waiting ───────────────────────────────────────────────────────────────
+    def wait(self, timeout: float | None = None) -> "Generation":
+        """Wait until nothing more happens by itself, and give this clip.
+
+        Args:
+            timeout: Seconds; None waits as long as it takes.
+
+        Raises:
+            WaitTimeout: The time is up. The generation goes on.
+            GenerationFailed, ModerationRejected, GenerationStuck, SubmitUnknown, ProviderRefused: it ended without a clip.
+        """
+        if self._studio.inside_loop:
+            raise VidgenError("wait() would wait for ever in vidgen_nb's own thread.", hint="Use `await clip` there.")
+        try:
+            self._settling().result(timeout)
+        except FutureTimeout:
+            late = True
+        else:
+            late = False
+        if late:
+            raise WaitTimeout(f"{self.id} is still {self.status} after {timeout:g} s. It goes on.", generation=self)
+        return self._outcome()
+
+    def __await__(self) -> "Generator[Any, None, Generation]":
+        yield from asyncio.wrap_future(self._settling()).__await__()
+        return self._outcome()
+
+    def _settling(self) -> "Future[Record]":
+        return self._studio.settled(self._row)
+
+    def _outcome(self) -> "Generation":
+        self._studio.republish(self)
+        error = self.error if self.status is not Status.SUCCEEDED else None
+        if error is not None:
+            raise error
+        return self
+
+    # ── going on ──────────────────────────────────────────────────────────────
+    def resume(self) -> "Generation":
+        """Go on after a restart or when stuck: asks the provider again, never submits again, costs nothing."""
+        self._studio.go_on(self.record)
+        return self
+
+    def check(self) -> "Generation":
+        """Ask the provider now instead of at the next planned time."""
+        self._studio.check(self.record)
+        return self
+
+    def retake(self, **changes: Any) -> "Generation":
+        """The same recipe with changes. Without any it is the next take: run the same line twice and it is one clip."""
+        return self._studio.retake(self, changes)
+
+    # ── the four ways out of an unknown outcome ───────────────────────────────
+    def reconcile(self) -> "Generation":
+        """Search the provider for the task of an unknown submission. Raises SubmitUnknown where it cannot be searched."""
+        self._only_unknown("reconcile")
+        self._studio.reconcile(self.record)
+        return self
+
+    def adopt(self, task_id: str) -> "Generation":
+        """Tie an unknown submission to the task which you found in the provider's console; goes on from there, free."""
+        self._only_unknown("adopt")
+        self._studio.adopt(self.record, task_id)
+        return self
+
+    def resolve(self, *, not_billed: bool) -> "Generation":
+        """Say that you looked and the provider never booked it: running the cell again then submits anew."""
+        self._only_unknown("resolve")
+        if not_billed is not True:
+            raise InvalidRequest("resolve() takes not_billed=True alone.", hint="If it was billed: clip.adopt(task_id).")
+        self._studio.resolve(self.record)
+        return self
+
+    def resubmit(self, *, accept_double_charge: bool) -> "Generation":
+        """Send an unknown submission once more, though the first may have been charged."""
+        self._only_unknown("resubmit")
+        if accept_double_charge is not True:
+            raise InvalidRequest(
+                "resubmit() may pay a second time. Nothing was sent.",
+                hint="clip.resubmit(accept_double_charge=True) if you accept that.",
+            )
+        self._studio.resubmit(self.record)
+        return self
+
+    def _only_unknown(self, what: str) -> None:
+        if self.status is not Status.UNKNOWN:
+            hint = "A bare clip.retake() makes another one." if self.status.settled else "Wait for it: clip.wait()."
+            raise InvalidRequest(f"{what}() is for an unknown outcome; {self.id} is {self.status}.", hint=hint)
+
+    # ── for views (records.Viewed) ────────────────────────────────────────────
+    @property
+    def facts(self) -> ProviderFacts:
+        return self._studio.facts(self._row.provider)
+
+    @property
+    def home(self) -> Path:
+        return self._studio.home
+
+    def watch(self, tell: Callable[[Record], None]) -> Callable[[], None]:
+        """Call `tell` with each new record, from the loop's thread; the result ends it."""
+        return self._studio.watch(self._row, tell)
+
+    def act(self, action: str, argument: str = "") -> None:
+        """A button of the card. Returns at once and never raises: what comes of it shows on the card."""
+        self._studio.act(self, action, argument)
+
+    def code(self) -> str:
+        """The call that makes this clip, as Python."""
+        record = self.record
+        given = {name: value for name, value in record.asked.items() if name != "prompt"}
+        if record.extra:
+            given["extra"] = dict(record.extra)
+        if record.take != 1:
+            given["take"] = record.take
+        lines = [f"    {json.dumps(record.prompt, ensure_ascii=False)},"] if "prompt" in record.asked else []
+        lines += [f"    {name}={_as_code(value)}," for name, value in given.items()]
+        return "\n".join([f"vg.{record.provider}.generate(", *lines, ")"])
+
+    def report(self) -> str:
+        """Text to paste to the provider's support: request, model, task id, UTC window, their words; no secret."""
+        from vidgen_nb.media.redact import without_secrets
+
+        record = self.record
+        error = record.error
+        lines = {
+            "provider": f"{self.facts.title} ({record.origin})",
+            "model": record.model,
+            "task id": record.task_id or "none received",
+            "our id": record.id,
+            "status": f"{record.status}" + (f" ({record.word})" if record.word else ""),
+            "sent": f"{_utc(record.sent)} to {_utc(record.answered)}",
+            "finished": _utc(record.finished),
+            "their words": " ".join(part for part in (error.code, error.said) if part) if error else "",
+            "our words": error.message if error else "",
+            "request": json.dumps(without_secrets(dict(record.asked)), ensure_ascii=False),
+            "last reply": json.dumps(record.raw, ensure_ascii=False) if record.raw is not None else "",
+        }
+        return "\n".join(f"{name}: {text}" for name, text in lines.items() if text)
+
+    # ── showing ───────────────────────────────────────────────────────────────
+    def show(self, *, embed: bool | None = None) -> None:
+        """Show the card here. embed=True puts the whole clip into the notebook, embed=False never does."""
+        self._studio.show(self, embed=embed)
+
+    def _ipython_display_(self) -> None:
+        self.show()
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return self._studio.bundle(self)
+
+    def __repr__(self) -> str:
+        from vidgen_nb.display.card import as_text
+
+        return as_text(self.record, self.facts)
+
+    def __eq__(self, other: object) -> bool:
+        # one clip may have several handles; and an id is what a person has after a restart
+        return other.id == self.id if isinstance(other, Generation) else other == self.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"a Generation is not pickled: keep its id and use vg.resume({self.id!r})")
+
+
+def _error_of(failure: Failure, clip: Generation, reason: str) -> VidgenError:
+    kind = getattr(errors, failure.kind, VidgenError)
+    words: dict[str, Any] = {"hint": failure.hint, "said": failure.said, "code": failure.code, "generation": clip}
+    if issubclass(kind, errors.ProviderRefused):
+        words["retry_at"] = failure.retry_at
+    if issubclass(kind, errors.GenerationStuck):
+        words["reason"] = reason
+    if issubclass(kind, SubmitUnknown) and not failure.hint:
+        words["hint"] = SubmitUnknown.hint
+    error: VidgenError = kind(failure.message, **words)
+    return error
+
+
+def _as_code(value: Json) -> str:
+    """A parameter as Python; what was given as data is named by the file that keeps it."""
+    if isinstance(value, Mapping):
+        return repr(dict(value))
+    if isinstance(value, list):
+        return f"[{', '.join(_as_code(item) for item in value)}]"
+    return repr(value)
+
+
+def _utc(seconds: float | None) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if seconds is not None else "–"
+
+

@@ -1,0 +1,382 @@
+"""The memory: one SQLite file in the home, written before every send.
+
+A generation is a row, its events are rows too. A row is inserted and committed (synchronous=FULL) before the first byte of
+its POST, under a UNIQUE identity, so that one intent is submitted once however many cells, kernels or processes ask for it.
+Every later change is a compare-and-swap on the row's revision and one of the steps in `records.MOVES`. The ledger holds no
+key, no signed URL and no media.
+"""
+
+import contextlib
+import json
+import os
+import sqlite3
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+from vidgen_nb.errors import LedgerUnavailable
+from vidgen_nb.records import MOVES, OPEN, TRANSIENT, ClipFile, Cost, Failure, Record, Status
+from vidgen_nb.settings import LEDGER, make_home
+
+APPLICATION_ID = 0x76674E42  # "vgNB": tells our file from any other SQLite file
+_COLUMNS = tuple(f.name for f in fields(Record) if f.name not in TRANSIENT)
+_AS_JSON = frozenset({"asked", "extra", "error", "cost", "raw", "files"})
+
+
+# ── migrations: numbered, never edited after release ──────────────────────────
+def m001_initial(db: sqlite3.Connection) -> None:
+    db.execute("""
+        CREATE TABLE generations (
+            id TEXT PRIMARY KEY, identity TEXT NOT NULL UNIQUE, provider TEXT NOT NULL, origin TEXT NOT NULL,
+            model TEXT NOT NULL, asked TEXT NOT NULL, extra TEXT NOT NULL, take INTEGER NOT NULL, parent TEXT NOT NULL,
+            status TEXT NOT NULL, step TEXT NOT NULL, reason TEXT NOT NULL, word TEXT NOT NULL, progress REAL,
+            task_id TEXT NOT NULL, error TEXT, cost TEXT NOT NULL, raw TEXT, files TEXT NOT NULL,
+            created REAL NOT NULL, sent REAL, answered REAL, started REAL, finished REAL, updated REAL NOT NULL,
+            owner TEXT NOT NULL, revision INTEGER NOT NULL
+        )""")
+    db.execute("CREATE INDEX generations_by_status ON generations (status)")
+    db.execute("CREATE INDEX generations_by_created ON generations (created)")
+    # one task of one provider belongs to one row: adopting it twice would show one clip as two
+    db.execute("CREATE UNIQUE INDEX generations_by_task ON generations (provider, origin, task_id) WHERE task_id != ''")
+    db.execute("""
+        CREATE TABLE events (
+            number INTEGER PRIMARY KEY, generation TEXT NOT NULL REFERENCES generations (id), at REAL NOT NULL,
+            what TEXT NOT NULL, detail TEXT NOT NULL
+        )""")
+    db.execute("CREATE INDEX events_by_generation ON events (generation)")
+
+
+MIGRATIONS: Sequence[Callable[[sqlite3.Connection], None]] = (m001_initial,)
+
+
+class Conflict(Exception):
+    """The row has moved on: somebody else changed it first. Carries the row as it stands now."""
+
+    def __init__(self, now: Record) -> None:
+        super().__init__(f"{now.id} is at revision {now.revision}")
+        self.now = now
+
+
+# ── who is alive ──────────────────────────────────────────────────────────────
+class Owner:
+    """This process's claim on rows: an OS lock on `run/<uuid>.lock`, which dies with the process, however it dies."""
+
+    def __init__(self, run: Path) -> None:
+        self.id = uuid.uuid4().hex
+        self._path = run / f"{self.id}.lock"
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        _lock(self._file)
+
+    def release(self) -> None:
+        os.close(self._file)
+        self._path.unlink(missing_ok=True)
+
+
+def alive(run: Path, owner: str) -> bool:
+    """Whether the process that owns a row still lives: its lock is held. A lock left by the dead is removed."""
+    path = run / f"{owner}.lock"
+    try:
+        file = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        _lock(file)
+    except OSError:
+        return True
+    else:
+        path.unlink(missing_ok=True)
+        return False
+    finally:
+        os.close(file)
+
+
+def _lock(file: int) -> None:
+    """Take an exclusive lock or raise OSError at once."""
+    if os.name == "nt":
+        import msvcrt
+
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+# ── the ledger ────────────────────────────────────────────────────────────────
+class Ledger:
+    """The rows of one home. Safe to call from any thread; each method is one transaction.
+
+    Raises LedgerUnavailable from any method when the file cannot be used; nothing is ever overwritten to get around it.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.path = home / LEDGER
+        self._mutex = threading.RLock()
+        with self._explained():
+            make_home(home)
+            if not self.path.exists():  # created with its final mode: the journal files inherit it
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            self._db = sqlite3.connect(self.path, timeout=15, isolation_level=None, check_same_thread=False)
+            self._db.row_factory = sqlite3.Row
+            self._prepare()
+            self.owner = Owner(home / "run")
+
+    def close(self) -> None:
+        with self._mutex:
+            self.owner.release()
+            self._db.close()
+
+    # reading
+    def get(self, id: str) -> Record | None:
+        return self._one("SELECT * FROM generations WHERE id = ?", id)
+
+    def by_identity(self, identity: str) -> Record | None:
+        return self._one("SELECT * FROM generations WHERE identity = ?", identity)
+
+    def by_task(self, provider: str, origin: str, task_id: str) -> Record | None:
+        return self._one(
+            "SELECT * FROM generations WHERE provider = ? AND origin = ? AND task_id = ?", provider, origin, task_id
+        )
+
+    def unfinished(self) -> list[Record]:
+        """Rows that `resume()` is about, oldest first: submitting, queued, running, downloading, stuck."""
+        wanted = [Status.SUBMITTING, *sorted(OPEN), Status.STUCK]
+        marks = ", ".join("?" * len(wanted))
+        return self._many(f"SELECT * FROM generations WHERE status IN ({marks}) ORDER BY created", *wanted)
+
+    def search(
+        self,
+        words: Sequence[str] = (),
+        *,
+        provider: str | None = None,
+        status: str | None = None,
+        model: str | None = None,
+        simulated: bool | None = None,
+        limit: int = 1000,
+    ) -> list[Record]:
+        """Rows whose prompt holds all the words (any script, letter case ignored), unknown outcomes first, then newest."""
+        clauses = ["instr(vg_fold(json_extract(asked, '$.prompt')), ?) > 0" for _ in words]
+        values: list[Any] = [word.casefold() for word in words]
+        for column, value in (("provider", provider), ("status", status), ("model", model)):
+            if value is not None:
+                clauses.append(f"{column} = ?")
+                values.append(str(value))
+        if simulated is not None:
+            clauses.append("origin = 'simulator'" if simulated else "origin != 'simulator'")
+        where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
+        order = "ORDER BY status = 'unknown' DESC, created DESC, id LIMIT ?"
+        return self._many(f"SELECT * FROM generations {where} {order}", *values, limit)
+
+    def events(self, id: str) -> list[dict[str, Any]]:
+        """What happened to a generation, in order: {"at": seconds, "what": status or step, "detail": {...}}."""
+        with self._reading() as db:
+            rows = db.execute("SELECT at, what, detail FROM events WHERE generation = ? ORDER BY number", (id,)).fetchall()
+        return [{"at": row["at"], "what": row["what"], "detail": json.loads(row["detail"])} for row in rows]
+
+    def owner_lives(self, record: Record) -> bool:
+        """Whether a living process, this one included, takes care of the row."""
+        return bool(record.owner) and (record.owner == self.owner.id or alive(self.home / "run", record.owner))
+
+    # writing
+    def intend(self, wanted: Record) -> tuple[Record, bool]:
+        """Claim an identity before anything is sent. Gives (row, mine): mine means that this call may send the POST.
+
+        An existing row is mine again only if nothing was ever accepted for it: refused, or `intended` by a dead process.
+        One that died while `sending` becomes unknown: the request may have left.
+        """
+        with self._writing() as db:
+            row = db.execute("SELECT * FROM generations WHERE identity = ?", (wanted.identity,)).fetchone()
+            if row is None:
+                fresh = replace(wanted, owner=self.owner.id, revision=1)
+                marks = ", ".join("?" * len(_COLUMNS))
+                db.execute(f"INSERT INTO generations ({', '.join(_COLUMNS)}) VALUES ({marks})", _row_of(fresh))
+                self._event(db, fresh, "intended")
+                return fresh, True
+            known = self._buried(db, _record_of(row), wanted.created)
+            if known.status is Status.REFUSED:
+                again: dict[str, Any] = {"status": Status.SUBMITTING, "step": "intended", "error": None, "sent": None, "answered": None}
+                again |= {"finished": None, "raw": None, "cost": wanted.cost, "model": wanted.model}
+                return self._swap(db, known, {**again, "owner": self.owner.id, "updated": wanted.created}), True
+            return known, False
+
+    def change(self, record: Record, **values: Any) -> Record:
+        """Write new values over the row as `record` knows it, and give the new row.
+
+        Raises Conflict with the row as it stands if somebody changed it since; ValueError for a step not in MOVES.
+        """
+        with self._writing() as db:
+            return self._swap(db, record, values)
+
+    def claim(self, record: Record, now: float) -> Record:
+        """Make an unfinished row this process's own, unless a living one owns it. Gives the row as it then stands."""
+        with self._writing() as db:
+            row = db.execute("SELECT * FROM generations WHERE id = ?", (record.id,)).fetchone()
+            known = self._buried(db, _record_of(row), now)
+            if known.owner == self.owner.id or self.owner_lives(known) or known.status is Status.SUBMITTING:
+                return known
+            return self._swap(db, known, {"owner": self.owner.id, "updated": now})
+
+    def _buried(self, db: sqlite3.Connection, record: Record, now: float) -> Record:
+        """The row, after what its owner's death means for it: whoever died while sending leaves an unknown outcome."""
+        if record.status is not Status.SUBMITTING or self.owner_lives(record):
+            return record
+        if record.step == "sending":
+            failure = Failure("SubmitUnknown", "The kernel ended while the request was under way. Charged once or not at all.")
+            return self._swap(db, record, {"status": Status.UNKNOWN, "error": failure, "answered": now, "updated": now})
+        failure = Failure("NotSent", "The kernel ended before anything was sent.")
+        ended = {"status": Status.REFUSED, "error": failure, "answered": now, "finished": now, "updated": now}
+        return self._swap(db, record, ended)
+
+    def bury(self, now: float) -> None:
+        """Give every row whose process died while submitting its honest status: unknown, or refused if nothing was sent."""
+        for record in self._many("SELECT * FROM generations WHERE status = 'submitting'"):
+            with self._writing() as db, contextlib.suppress(Conflict):
+                self._buried(db, record, now)
+
+    def _swap(self, db: sqlite3.Connection, record: Record, values: Mapping[str, Any]) -> Record:
+        new = replace(record, **values, revision=record.revision + 1)
+        if new.status is not record.status and new.status not in MOVES[record.status]:
+            raise ValueError(f"{record.id} may not go from {record.status} to {new.status}")
+        names = [name for name in values if name in _COLUMNS]
+        sets = ", ".join(f"{name} = ?" for name in [*names, "revision"])
+        cells = [_cell(name, getattr(new, name)) for name in [*names, "revision"]]
+        done = db.execute(
+            f"UPDATE generations SET {sets} WHERE id = ? AND revision = ?", (*cells, record.id, record.revision)
+        )
+        if done.rowcount != 1:
+            raise Conflict(_record_of(db.execute("SELECT * FROM generations WHERE id = ?", (record.id,)).fetchone()))
+        if new.status is not record.status or new.step != record.step:
+            self._event(db, new, new.step if new.status is Status.SUBMITTING else new.status.value)
+        return new
+
+    def _event(self, db: sqlite3.Connection, record: Record, what: str) -> None:
+        detail = {"owner": record.owner, "word": record.word, "task_id": record.task_id, "reason": record.reason}
+        if record.error and record.status not in {Status.QUEUED, Status.RUNNING}:
+            detail |= {"error": record.error.kind, "message": record.error.message}
+        kept = json.dumps({key: value for key, value in detail.items() if value}, ensure_ascii=False)
+        db.execute(
+            "INSERT INTO events (generation, at, what, detail) VALUES (?, ?, ?, ?)", (record.id, record.updated, what, kept)
+        )
+
+    # the file
+    def _prepare(self) -> None:
+        db = self._db
+        db.execute("PRAGMA busy_timeout = 15000")
+        app, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if tables and app != APPLICATION_ID:
+            raise _Unusable("is a database of some other program", "Choose another home: VIDGEN_HOME or Studio(home=…).")
+        if version > len(MIGRATIONS):
+            raise _Unusable("was written by a newer vidgen_nb", "Upgrade: pip install -U vidgen_nb.")
+        # where WAL is refused (network homes) the rollback journal gives the same guarantees, only slower
+        db.execute("PRAGMA journal_mode = WAL").fetchone()
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA secure_delete = ON")
+        db.create_function("vg_fold", 1, lambda text: (text or "").casefold(), deterministic=True)
+        if version < len(MIGRATIONS):
+            self._migrate()
+        else:  # a ledger which cannot be written must be known before anything is sent, not after
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("ROLLBACK")
+
+    def _migrate(self) -> None:
+        with self._transaction() as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]  # another process may have been faster
+            for number, migrate in enumerate(MIGRATIONS[version:], version + 1):
+                migrate(db)
+                db.execute(f"PRAGMA user_version = {number}")
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._db
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._mutex, self._explained(), self._transaction() as db:
+            yield db
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._mutex, self._explained():
+            yield self._db
+
+    def _one(self, query: str, *values: Any) -> Record | None:
+        found = self._many(query, *values)
+        return found[0] if found else None
+
+    def _many(self, query: str, *values: Any) -> list[Record]:
+        with self._reading() as db:
+            return [_record_of(row) for row in db.execute(query, values).fetchall()]
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what SQLite and the file system say into one error which names the file and the way out."""
+        trouble: tuple[str, str] | None = None
+        try:
+            yield
+        except _Unusable as error:
+            trouble = error.what, error.hint
+        except (sqlite3.Error, OSError) as error:
+            trouble = f"cannot be used ({error})", _WAY_OUT
+        if trouble:
+            what, hint = trouble
+            raise LedgerUnavailable(f"The ledger {self.path} {what}. {_UNTOUCHED}", hint=hint)
+
+
+_UNTOUCHED = "The file was left as it is, and without it no new request is sent."
+_WAY_OUT = (
+    "Free disk space, make the folder writable, or choose another home (VIDGEN_HOME or Studio(home=…)); "
+    "a damaged ledger can be moved aside, and vg.reindex() rebuilds it from the recipes in clips/."
+)
+
+
+class _Unusable(Exception):
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what)
+        self.what, self.hint = what, hint
+
+
+# ── rows and records ──────────────────────────────────────────────────────────
+def as_json(record: Record) -> dict[str, Any]:
+    """A record as JSON: what a recipe beside a clip holds."""
+    return {name: value for name, value in asdict(record).items() if name in _COLUMNS}
+
+
+def from_json(values: Mapping[str, Any]) -> Record:
+    """The record which `as_json` wrote."""
+    known = {name: value for name, value in values.items() if name in _COLUMNS}
+    known["status"] = Status(known["status"])
+    known["error"] = Failure(**known["error"]) if known.get("error") else None
+    known["cost"] = Cost(**known.get("cost", {}))
+    known["files"] = tuple(ClipFile(**file) for file in known.get("files", ()))
+    return Record(**known)
+
+
+def _cell(name: str, value: Any) -> Any:
+    if name not in _AS_JSON or value is None:
+        return str(value) if isinstance(value, Status) else value
+    if name == "files":
+        return json.dumps([asdict(file) for file in value], ensure_ascii=False)
+    if name in {"error", "cost"}:
+        return json.dumps(asdict(value), ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _row_of(record: Record) -> tuple[Any, ...]:
+    return tuple(_cell(name, getattr(record, name)) for name in _COLUMNS)
+
+
+def _record_of(row: sqlite3.Row) -> Record:
+    return from_json({name: json.loads(row[name]) if name in _AS_JSON and row[name] else row[name] for name in _COLUMNS})

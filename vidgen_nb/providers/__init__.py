@@ -1,0 +1,48 @@
+"""The providers: one file each, found by name. Adding one is its file and a line here; other packages use the entry point
+group `vidgen_nb.providers`, a notebook `vg.register`."""
+
+import importlib
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, cast
+
+from vidgen_nb.errors import UnknownProvider
+
+if TYPE_CHECKING:
+    from vidgen_nb.providers.contract import Provider
+
+BUILT_IN = ("relaydance",)
+_registered: dict[str, "Provider"] = {}
+
+
+def names() -> tuple[str, ...]:
+    """The names of all providers: the built-in ones, those of other packages, those registered in this process."""
+    installed = [point.name for point in entry_points(group="vidgen_nb.providers")]
+    return tuple(dict.fromkeys([*BUILT_IN, *installed, *_registered]))
+
+
+def find(name: str) -> "Provider":
+    """The provider of that name. Raises UnknownProvider."""
+    if name in _registered:
+        return _registered[name]
+    if name in BUILT_IN:
+        return cast("Provider", importlib.import_module(f"vidgen_nb.providers.{name}"))
+    for point in entry_points(group="vidgen_nb.providers", name=name):
+        return cast("Provider", point.load())
+    raise UnknownProvider(f"There is no provider {name!r}. Nothing was sent.", hint=f"There are: {', '.join(names())}.")
+
+
+def register(provider: "Provider") -> None:
+    """Make a provider known in this process; one of the same name takes the place of the earlier one."""
+    missing = [name for name in _NEEDED if not hasattr(provider, name)]
+    if missing:
+        raise UnknownProvider(
+            f"This is not a provider yet: it lacks {', '.join(missing)}.",
+            hint="vidgen_nb.providers.contract.Provider says what each of them is.",
+        )
+    _registered[provider.NAME] = provider
+
+
+_NEEDED = (
+    "NAME", "TITLE", "BASE_URL", "KEY", "BASE", "AUTH", "MODELS", "STATES", "REFUSALS", "FAILED_BILLING",
+    "Request", "submit", "read_submit", "poll", "read_poll",
+)  # fmt: skip

@@ -1,0 +1,131 @@
+"""Where things come from: the home folder, keys, base URLs and switches of the environment.
+
+Keys are read here and nowhere else, and no repr, error or pickle of this module's objects shows any part of one.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+from vidgen_nb.errors import InvalidRequest
+
+HOME_FOLDER = "vidgen"
+LEDGER = "ledger.db"
+_GITIGNORE = "ledger.db*\nrun/\n"
+
+
+# ── home ──────────────────────────────────────────────────────────────────────
+def find_home(given: str | os.PathLike[str] | None = None) -> Path:
+    """The home folder: as given, else VIDGEN_HOME, else the nearest `vidgen/` with a ledger from here upwards, else ./vidgen."""
+    chosen = given or os.environ.get("VIDGEN_HOME")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / HOME_FOLDER / LEDGER).is_file():
+            return folder / HOME_FOLDER
+    return here / HOME_FOLDER
+
+
+def make_home(home: Path) -> Path:
+    """Make the folders of a home. An OSError goes to the caller, who knows what it was for."""
+    for folder in (home, home / "clips", home / "inputs", home / "run"):
+        folder.mkdir(parents=True, exist_ok=True)
+    ignore = home / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text(_GITIGNORE, encoding="utf-8")
+    return home
+
+
+# ── switches ──────────────────────────────────────────────────────────────────
+def switched_on(name: str) -> bool:
+    """Whether an environment switch is set to anything but 0, false, no or nothing."""
+    return os.environ.get(name, "").strip().lower() not in {"", "0", "false", "no", "off"}
+
+
+# ── keys and base URLs ────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Key:
+    """An API key which shows itself to nobody: only `reveal()`, called where the request is signed, gives it away."""
+
+    _secret: str = field(repr=False)
+    found_in: str
+
+    def reveal(self) -> str:
+        return self._secret
+
+    def __repr__(self) -> str:
+        return f"Key(found in {self.found_in})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a key is not pickled: it would leave this machine's memory")
+
+
+def checked_key(secret: str, found_in: str) -> Key:
+    """A key fit for a header. A stray newline or space inside would be quoted in the HTTP library's own error."""
+    stripped = secret.strip()
+    if not re.fullmatch(r"[\x21-\x7e]+", stripped):
+        raise InvalidRequest(
+            f"The key {found_in} holds spaces, line breaks or characters which no key has. Nothing was sent.",
+            hint="Copy the key once more, without quotes and line breaks.",
+        )
+    return Key(stripped, found_in)
+
+
+def find_key(variable: str, provider: str, given: Mapping[str, str | Key] | None = None) -> Key | None:
+    """The key of a provider: from `Studio(keys={provider: …})`, the environment, or a .env file; None if there is none."""
+    if given and provider in given:
+        secret = given[provider]
+        return secret if isinstance(secret, Key) else checked_key(secret, f"given for {provider}")
+    if os.environ.get(variable, "").strip():
+        return checked_key(os.environ[variable], f"found in {variable}")
+    dotenv = read_dotenv()
+    return checked_key(dotenv[variable], f"found in .env ({variable})") if dotenv.get(variable) else None
+
+
+def find_base_url(variable: str, provider: str, documented: str, given: Mapping[str, str] | None = None) -> str:
+    """The base URL of a provider without a trailing slash: given, from the environment, .env, or the documented one."""
+    chosen = (given or {}).get(provider) or os.environ.get(variable, "").strip() or read_dotenv().get(variable) or documented
+    if not chosen:
+        return ""
+    parts = urlsplit(chosen)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise InvalidRequest(
+            f"The base URL of {provider} is not an http(s) address of a host. Nothing was sent.",
+            hint=f'Set {variable} to something like "https://example.com", without a key, query or fragment in it.',
+        )
+    return chosen.rstrip("/")
+
+
+def origin_of(base_url: str) -> str:
+    """Scheme, host and port of an address: what a key is tied to, and what an identity names."""
+    parts = urlsplit(base_url)
+    port = f":{parts.port}" if parts.port and parts.port != {"http": 80, "https": 443}.get(parts.scheme) else ""
+    return f"{parts.scheme}://{(parts.hostname or '').lower()}{port}"
+
+
+def read_dotenv() -> dict[str, str]:
+    """The names and values of the nearest .env file from here upwards; it is read, never put into the environment."""
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        path = folder / ".env"
+        if path.is_file():
+            try:
+                lines = path.read_text(encoding="utf-8").splitlines()
+            except (OSError, UnicodeDecodeError):
+                return {}
+            return dict(pair for line in lines if (pair := _dotenv_pair(line)))
+    return {}
+
+
+def _dotenv_pair(line: str) -> tuple[str, str] | None:
+    found = re.match(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$", line)
+    if not found:
+        return None
+    name, value = found.groups()
+    if value[:1] in {"'", '"'} and value[-1:] == value[:1] and len(value) > 1:
+        return name, value[1:-1]
+    return name, re.split(r"\s#", value, maxsplit=1)[0].strip()
