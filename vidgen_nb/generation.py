@@ -2,15 +2,18 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from vidgen_nb import errors
 from vidgen_nb.errors import InvalidRequest, SubmitUnknown, VidgenError, WaitTimeout
+from vidgen_nb.gateways import facts_of
 from vidgen_nb.records import Cost, Failure, Json, ProviderFacts, Record, Status
 
 if TYPE_CHECKING:
@@ -172,13 +175,13 @@ class Generation:
     def reconcile(self) -> "Generation":
         """Search the provider for the task of an unknown submission. Raises SubmitUnknown where it cannot be searched."""
         self._only_unknown("reconcile")
-        self._studio.reconcile(self.record)
+        self._studio.rescue.reconcile(self.record)
         return self
 
     def adopt(self, task_id: str) -> "Generation":
         """Tie an unknown submission to the task which you found in the provider's console; goes on from there, free."""
         self._only_unknown("adopt")
-        self._studio.adopt(self.record, task_id)
+        self._studio.rescue.adopt(self.record, task_id)
         return self
 
     def resolve(self, *, not_billed: bool) -> "Generation":
@@ -186,7 +189,7 @@ class Generation:
         self._only_unknown("resolve")
         if not_billed is not True:
             raise InvalidRequest("resolve() takes not_billed=True alone.", hint="If it was billed: clip.adopt(task_id).")
-        self._studio.resolve(self.record)
+        self._studio.rescue.resolve(self.record)
         return self
 
     def resubmit(self, *, accept_double_charge: bool) -> "Generation":
@@ -197,7 +200,7 @@ class Generation:
                 "resubmit() may pay a second time. Nothing was sent.",
                 hint="clip.resubmit(accept_double_charge=True) if you accept that.",
             )
-        self._studio.resubmit(self.record)
+        self._studio.rescue.resubmit(self.record)
         return self
 
     def _only_unknown(self, what: str) -> None:
@@ -208,7 +211,7 @@ class Generation:
     # ── for views (records.Viewed) ────────────────────────────────────────────
     @property
     def facts(self) -> ProviderFacts:
-        return self._studio.facts(self._row.provider)
+        return facts_of(self._row.provider)
 
     @property
     def home(self) -> Path:
@@ -220,7 +223,21 @@ class Generation:
 
     def act(self, action: str, argument: str = "") -> None:
         """A button of the card. Returns at once and never raises: what comes of it shows on the card."""
-        self._studio.act(self, action, argument)
+        deeds: dict[str, Callable[[], object]] = {
+            "check": self.check,
+            "resume": self.resume,
+            "reconcile": self.reconcile,
+            "adopt": lambda: self.adopt(argument),
+            "resolve": lambda: self.resolve(not_billed=True),
+            "resubmit": lambda: self.resubmit(accept_double_charge=True),
+        }
+
+        def do() -> None:
+            with suppress(VidgenError):
+                deeds[action]()
+
+        if action in deeds:  # in a thread of its own: a busy kernel must not keep a button waiting
+            threading.Thread(target=do, name=f"vidgen_nb-{action}", daemon=True).start()
 
     def code(self) -> str:
         """The call that makes this clip, as Python."""

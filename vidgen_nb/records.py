@@ -238,7 +238,7 @@ class Medium:
     """
 
     kind: MediaKind
-    url: str = ""
+    url: str = field(default="", repr=False)  # it may be signed
     sha256: str = ""
     suffix: str = ""  # ".png"
     mime: str = ""

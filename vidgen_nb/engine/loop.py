@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -84,7 +85,8 @@ class SerialThread:
 
     def __init__(self, name: str) -> None:
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        threading.Thread(target=self._main, name=name, daemon=True).start()
+        self._thread = threading.Thread(target=self._main, name=name, daemon=True)
+        self._thread.start()
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         """Call `function(*args)` there and give its result, or raise its error, here."""
@@ -92,12 +94,13 @@ class SerialThread:
         future: asyncio.Future[T] = loop.create_future()
 
         def work() -> None:
+            result, failed = None, None
             try:
                 result = function(*args)
             except BaseException as error:
-                loop.call_soon_threadsafe(_settle, future, None, error)
-            else:
-                loop.call_soon_threadsafe(_settle, future, result, None)
+                failed = error
+            with suppress(RuntimeError):  # the loop has ended meanwhile: nobody waits for the result
+                loop.call_soon_threadsafe(_settle, future, result, failed)
 
         self._work.put(work)
         return await future
@@ -105,6 +108,7 @@ class SerialThread:
     def stop(self) -> None:
         """End the thread after what was put in so far."""
         self._work.put(None)
+        self._thread.join(timeout=10)
 
     def _main(self) -> None:
         while (work := self._work.get()) is not None:

@@ -221,9 +221,12 @@ def choices(values: Collection[Any], parameter: str = "") -> str:
 # ── writing ───────────────────────────────────────────────────────────────────
 def data_uri(medium: Medium) -> str:
     """The medium as the wire takes it: its URL as written, or its data as a data URI."""
-    if medium.url or medium.read is None:
-        return medium.url
-    return f"data:{medium.mime};base64,{base64.b64encode(medium.read()).decode('ascii')}"
+    return f"data:{medium.mime};base64,{base64_of(medium)}" if medium.is_data else medium.url
+
+
+def base64_of(medium: Medium) -> str:
+    """The medium's data as bare base64; "" for a URL."""
+    return base64.b64encode(medium.read()).decode("ascii") if medium.read is not None else ""
 
 
 def without_none(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,96 @@
+"""JSON for eyes and for keeping: media leave it for views, and the secrets in URLs too for the ledger."""
+
+import hashlib
+import re
+from base64 import b64decode
+from collections.abc import Callable, Iterable
+from urllib.parse import unquote, unquote_to_bytes
+
+from vidgen_nb.media.formats import size_text
+from vidgen_nb.records import Json, Medium
+
+_DEPTH = 64  # a reply nested deeper than this is no reply, and must not exhaust the stack
+
+# A gateway's `message` can hold JSON as text, so that "/" may come as "\/" in all of these. Every repetition in
+# front of a required letter is bounded: the text is a stranger's, and must not be able to make the search quadratic.
+_TYPE = r"[\w.+-]{1,80}\\?/[\w.+*-]{1,80}"
+_PARAMETER = r";[\w.+-]{1,80}(?:=[^\s;,]{0,80})?"
+_DATA_HEAD = rf"data:(?:{_TYPE}(?:{_PARAMETER}){{0,8}}|(?:{_PARAMETER}){{1,8}}),"
+_LETTERS = r"A-Za-z0-9+/_\\-"
+_BASE64 = rf"(?<![{_LETTERS}])(?:[{_LETTERS}]{{201,}}|(?:[{_LETTERS}]{{60,100}}\r?\n){{3,}}[{_LETTERS}]*)={{0,2}}"
+_URL_HEAD = r"[A-Za-z][A-Za-z0-9+.-]{0,30}:(?:\\?/){2}"
+
+_WHOLE_DATA = re.compile(rf"\s*({_DATA_HEAD})(.*)", re.DOTALL | re.IGNORECASE)
+_WHOLE_URL = re.compile(rf"{_URL_HEAD}.*", re.DOTALL)
+_URL = re.compile(rf"{_URL_HEAD}[^\s\"<>]*")
+_MEDIA = re.compile(
+    rf"(?P<head>{_DATA_HEAD})(?P<data>[^\s\"'<>]*)|(?P<url>{_URL_HEAD}[^\s\"<>]*)|{_BASE64}", re.IGNORECASE
+)
+
+
+def redacted(value: Json, media: Iterable[Medium] = ()) -> Json:
+    """A copy of `value` in which data URIs, and base64 of more than 200 letters, are replaced by a description.
+
+    For views: `data:image/png;base64,… (boat.png, 412 kB)`. The name is known for data of one of `media`. URLs stay.
+    """
+    known = [medium for medium in media if medium.is_data and medium.name]
+    return _mapped(value, lambda text: _without_media(text, known))
+
+
+def without_secrets(value: Json) -> Json:
+    """A copy of `value` that may be kept: no media (as in `redacted`), and URLs without user, query and fragment."""
+    return _mapped(value, lambda text: _without_queries(_without_media(text, ())))
+
+
+def _mapped(value: Json, change: Callable[[str], str], depth: int = 0) -> Json:
+    if isinstance(value, str):
+        return change(value)
+    if not isinstance(value, dict | list | tuple):
+        return value
+    if depth == _DEPTH:
+        return "…"
+    if isinstance(value, dict):
+        return {_mapped(key, change): _mapped(item, change, depth + 1) for key, item in value.items()}
+    return [_mapped(item, change, depth + 1) for item in value]
+
+
+def _without_media(text: str, known: Iterable[Medium]) -> str:
+    # A string which begins as a data URI is one to its end: line breaks and the markup of an SVG belong to it.
+    if whole := _WHOLE_DATA.fullmatch(text):
+        return _described(whole[1], whole[2], known)
+
+    def replacement(found: re.Match[str]) -> str:
+        if found["url"]:  # its path may be long, and is no base64
+            return found[0]
+        return _described(found["head"] or "", found["data"] or found[0], known)
+
+    return _MEDIA.sub(replacement, text)
+
+
+def _described(head: str, data: str, known: Iterable[Medium]) -> str:
+    if head and not head.lower().endswith(";base64,"):
+        return f"{head}… ({size_text(len(unquote_to_bytes(data)))})"
+    letters = "".join(unquote(data).replace("\\", "").split()).rstrip("=")
+    size = len(letters) * 3 // 4
+    name = _name_of(letters, [medium for medium in known if medium.size == size])
+    return f"{head or 'base64,'}… ({', '.join(part for part in (name, size_text(size)) if part)})"
+
+
+def _name_of(letters: str, likely: list[Medium]) -> str:
+    """The name of the known medium with exactly these bytes; only one of the same size is worth decoding for."""
+    if not likely or len(letters) % 4 == 1:  # no number of bytes has that length
+        return ""
+    sha256 = hashlib.sha256(b64decode(letters + "==")).hexdigest()
+    return next((medium.name for medium in likely if medium.sha256 == sha256), "")
+
+
+def _without_queries(text: str) -> str:
+    # A string which begins as a URL is one to its end: signatures must not hide behind a raw space or quote in it.
+    return _bare(text) if _WHOLE_URL.fullmatch(text) else _URL.sub(lambda found: _bare(found[0]), text)
+
+
+def _bare(url: str) -> str:
+    address, mark, _ = re.split(r"([?#]|$)", url, maxsplit=1)
+    scheme, slashes, rest = re.split(r"((?:\\?/){2})", address, maxsplit=1)
+    host, slash, path = re.split(r"(\\?/|$)", rest, maxsplit=1)
+    return f"{scheme}{slashes}{host.rpartition('@')[2]}{slash}{path}{mark}{'…' if mark else ''}"

@@ -1,0 +1,71 @@
+"""What `vg.relaydance` is: one provider's functions, with its own parameters as signature and documentation."""
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from vidgen_nb import providers
+from vidgen_nb.answers import Catalogue, Plan
+from vidgen_nb.generation import Generation
+from vidgen_nb.providers.contract import Provider, aliases
+
+if TYPE_CHECKING:
+    from vidgen_nb.studio import Studio
+
+
+class ProviderNamespace:
+    """`vg.relaydance`: generate, plan and models of one provider, with its own parameters as signature and documentation."""
+
+    def __init__(self, studio: "Studio", name: str) -> None:
+        self._studio = studio
+        self._spec = providers.find(name)
+        self.__doc__ = self._spec.__doc__
+
+    @property
+    def generate(self) -> Callable[..., Generation]:
+        return self._bound(self._studio.generate)
+
+    @property
+    def plan(self) -> Callable[..., Plan]:
+        return self._bound(self._studio.plan)
+
+    def models(self, *, live: bool = False) -> Catalogue:
+        """What each model takes, with source and date. live=True asks the provider which ones the key may use."""
+        return self._studio.models(self._spec.NAME, live=live)
+
+    def _bound(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        spec = self._spec
+
+        def call(prompt: str | None = None, **parameters: Any) -> Any:
+            return function(prompt, provider=spec.NAME, **parameters)
+
+        shared = inspect.signature(function).parameters
+        own = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=field.annotation)
+            for name, field in spec.Request.model_fields.items()
+            if name != "prompt"
+        ]
+        common = [shared[name] for name in ("take", "extra", "check") if name in shared]
+        call.__name__ = call.__qualname__ = function.__name__
+        call.__signature__ = inspect.Signature([shared["prompt"], *own, *common])  # type: ignore[attr-defined]
+        call.__doc__ = _documentation(spec, function.__name__)
+        return call
+
+    def __repr__(self) -> str:
+        return f"<vidgen_nb provider {self._spec.TITLE}>"
+
+
+def _documentation(spec: Provider, what: str) -> str:
+    """The docstring of a provider's own generate() or plan(): its parameters, from its request model."""
+    other_names: dict[str, list[str]] = {}
+    for alias, name in aliases(spec.Request).items():
+        if alias != name:
+            other_names.setdefault(name, []).append(alias)
+    head = f"{what}() of {spec.TITLE}. Parameters that are not given are not sent.\n\nArgs:\n"
+    lines = [
+        f"    {name}: {field.description or ''}" + (f" (also: {', '.join(other_names[name])})" if name in other_names else "")
+        for name, field in spec.Request.model_fields.items()
+    ]
+    common = ["    take: 2, 3, … make another clip of the same request.", "    extra: JSON merged into the body last.",
+              "    check: False turns limits into warnings."]  # fmt: skip
+    return head + "\n".join([*lines, *common])

@@ -1,0 +1,48 @@
+"""The four ways out of an unknown outcome. Each is a person's decision; none of them pays twice by accident."""
+
+import time
+from typing import TYPE_CHECKING
+
+from vidgen_nb import providers
+from vidgen_nb.errors import InvalidRequest, SubmitUnknown
+from vidgen_nb.records import Failure, Record, Status
+
+if TYPE_CHECKING:
+    from vidgen_nb.studio import Studio
+
+
+class Rescue:
+    """What `clip.reconcile()`, `adopt()`, `resolve()` and `resubmit()` do."""
+
+    def __init__(self, studio: "Studio") -> None:
+        self._studio = studio
+
+    def reconcile(self, record: Record) -> None:
+        """Search the provider for the task. Raises SubmitUnknown where it cannot be searched."""
+        spec = providers.find(record.provider)
+        console = getattr(spec, "CONSOLE", "") or f"the console of {spec.TITLE}"
+        raise SubmitUnknown(
+            f"{spec.TITLE} cannot be searched: its documents name no such call. Nothing has changed.",
+            hint=f"Look in {console} for a task between the times in clip.report(), then clip.adopt(task_id), "
+            "or clip.resolve(not_billed=True).",
+            generation=self._studio.get(record.id),
+        )
+
+    def adopt(self, record: Record, task_id: str) -> None:
+        """Tie the submission to a task which a person found, and go on from there."""
+        task_id = task_id.strip()
+        taken = self._studio.ledger.by_task(record.provider, record.origin, task_id) if task_id else None
+        if not task_id or (taken is not None and taken.id != record.id):
+            whose = f"{task_id} is the task of {taken.id} already" if taken is not None else "the task id is empty"
+            raise InvalidRequest(f"Cannot adopt: {whose}.", hint="Look once more in the provider's console.")
+        self._studio.decide(record, status=Status.QUEUED, task_id=task_id, error=None, answered=time.time())
+        self._studio.go_on(record)
+
+    def resolve(self, record: Record) -> None:
+        """Write down that it was not billed: the same request may then be submitted anew."""
+        failure = Failure("NotSent", "You found that it was not billed.", hint="It is safe to run this again.")
+        self._studio.decide(record, status=Status.REFUSED, error=failure, finished=time.time())
+
+    def resubmit(self, record: Record) -> None:
+        """Send it once more. Raises what a submission raises."""
+        self._studio.resubmit(record)
