@@ -39,8 +39,8 @@ def m001_initial(db: sqlite3.Connection) -> None:
         )""")
     db.execute("CREATE INDEX generations_by_status ON generations (status)")
     db.execute("CREATE INDEX generations_by_created ON generations (created)")
-    # one task of one provider belongs to one row: adopting it twice would show one clip as two
-    db.execute("CREATE UNIQUE INDEX generations_by_task ON generations (provider, origin, task_id) WHERE task_id != ''")
+    # not UNIQUE: a provider which answers two submissions with one task must not keep the second from being written down
+    db.execute("CREATE INDEX generations_by_task ON generations (provider, origin, task_id) WHERE task_id != ''")
     db.execute("""
         CREATE TABLE events (
             number INTEGER PRIMARY KEY, generation TEXT NOT NULL REFERENCES generations (id), at REAL NOT NULL,

@@ -224,7 +224,7 @@ def test_success_without_a_file_is_given_a_minute() -> None:
 
 def test_an_error_text_in_the_place_of_the_url_is_no_url() -> None:
     """P7: on failure the "URL" holds the error text."""
-    body = {"code": "success", "data": {"status": "FAILURE", "result_url": "https://evil.example/x", "fail_reason": "upstream timeout"}}
+    body = {"code": "success", "data": {"task_id": "task_1", "status": "FAILURE", "result_url": "https://evil.example/x", "fail_reason": "upstream timeout"}}
     seen = polled(replied(200, body))
     assert seen.urls == ()
     assert seen.values["status"] is Status.FAILED

@@ -14,7 +14,7 @@ import vidgen_nb as vg
 from vidgen_nb.records import Status
 
 from ..loopback import Answer, Cut, HangUp, Loopback, Say, Seen, Silence
-from .conftest import ACCEPTED, ASKED, RUNNING, MakeStudio
+from ..playing import ACCEPTED, ASKED, RUNNING, MakeStudio
 
 
 def on_post(server: Loopback, answer: Answer, on_get: Answer = RUNNING) -> None:
@@ -198,10 +198,9 @@ def test_s12_an_interrupt_leaves_the_post_alone(studio: vg.Studio, server: Loopb
         return ACCEPTED if seen.method == "POST" else RUNNING
 
     server.script = script
-    code = "import sys"
     waiting = threading.Thread(target=lambda: studio.generate(**ASKED), daemon=True)
     waiting.start()
-    assert asked.wait(10), code
+    assert asked.wait(10)
     (clip,) = studio.history()
     assert clip.status is Status.SUBMITTING
     answer_now.set()

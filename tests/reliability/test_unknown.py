@@ -6,7 +6,7 @@ import vidgen_nb as vg
 from vidgen_nb.records import Status
 
 from ..loopback import Answer, HangUp, Loopback, Say, Seen
-from .conftest import ACCEPTED, ASKED, RUNNING
+from ..playing import ACCEPTED, ASKED, RUNNING
 
 
 @pytest.fixture
