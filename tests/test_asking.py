@@ -14,6 +14,7 @@ from PIL import Image
 import vidgen_nb as vg
 from vidgen_nb.asking import Asked, ask
 from vidgen_nb.providers import relaydance
+from vidgen_nb.records import Medium
 
 HOME = Path("vidgen")
 
@@ -164,3 +165,24 @@ def test_an_array_is_a_picture() -> None:
 def test_a_single_medium_is_a_list_of_one() -> None:
     """reference_images="a.png" is what people write."""
     assert asked(reference_images="https://h/a.png").identity == asked(reference_images=["https://h/a.png"]).identity
+
+
+@pytest.mark.parametrize("name", ["reference_videos", "reference_audios"])
+def test_data_where_only_addresses_are_taken(name: str) -> None:
+    """The error says what to do; check=False sends a data URI all the same."""
+    medium = Medium("video" if name == "reference_videos" else "audio", sha256="a", mime="audio/wav", read=lambda: b"sound")
+    assert "https:// URL" in problems(**{name: [medium]})[name]
+    entry = asked(**{name: [medium]}, check=False).call.json["metadata"]["content"][0]
+    assert entry[entry["type"]]["url"].startswith("data:audio/wav;base64,")
+
+
+def test_an_unlisted_model_is_held_to_the_general_limits() -> None:
+    """Catalogues grow faster than packages: it is sent, with a warning; what the API says of all models still holds."""
+    assert asked(model="seedance-9", duration=15).warnings[-1].parameter == "model"
+    assert set(problems(model="seedance-9", duration=16, resolution="8k")) == {"duration", "resolution"}
+
+
+def test_too_many_references() -> None:
+    """9 images, 3 videos, 3 audios."""
+    many = {"reference_images": 10, "reference_videos": 4, "reference_audios": 4}
+    assert set(problems(**{name: ["https://h/x"] * count for name, count in many.items()})) == set(many)

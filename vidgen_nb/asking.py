@@ -78,7 +78,8 @@ def ask(
     warnings = [Warned(problem.parameter, problem.message) for problem in limits]
     warnings += getattr(provider, "advise", lambda request: [])(request)
     if request.given.get("model") and model_row(provider, request.given["model"]) is None:
-        warnings.append(Warned("model", f"{request.given['model']} is not in the table of {provider.TITLE}: its limits are not known here"))
+        message = f"{request.given['model']} is not in the table of {provider.TITLE}: only its general limits are checked"
+        warnings.append(Warned("model", message))
     body = dict(extra or {})
     call = provider.submit(request, options)
     return Asked(
@@ -180,16 +181,29 @@ def _in_words(kind: str, message: str, value: object) -> str:
 
 def _limits(provider: Provider, request: Request) -> Iterable[Problem]:
     """Every documented limit that the request breaks: of the model's row, of the media, and across parameters."""
-    row = model_row(provider, request.given.get("model"))
+    model, media = request.given.get("model"), getattr(provider, "MEDIA", {})
+    row = model_row(provider, model)
+    if row is None and model is None:
+        some = ", ".join(known.name for known in provider.MODELS[:6])
+        yield Problem("model", f"{provider.TITLE} needs one, such as {some}")
+    row = row or getattr(provider, "API_WIDE", None)
     if row is not None:
         yield from offers(row, {name: value for name, value in request.given.items() if name != "model"})
-    if not request.given.get("model") and row is None:
-        yield Problem("model", f"{provider.TITLE} needs one: {', '.join(model.name for model in provider.MODELS[:6])} …")
-    media = {**getattr(provider, "MEDIA", {}), **(row.media if row else {})}
+        media = {**media, **row.media}
     for name, value in request.given.items():
         if name in media:
             yield from check_media(value, media[name], name)
+    yield from _data(provider, request)
     yield from getattr(provider, "rules", lambda request: [])(request)
+
+
+def _data(provider: Provider, request: Request) -> Iterable[Problem]:
+    """Media given as data where the provider takes only addresses."""
+    taken = getattr(provider, "TAKES_DATA", frozenset())
+    upload = getattr(provider, "UPLOAD", "upload it somewhere and give its https:// URL")
+    given = {name for name, medium in _media_of(request) if medium.is_data and medium.kind not in taken}
+    for name in sorted(given):
+        yield Problem(name, f"{provider.TITLE} takes no data here: {upload}; check=False sends it as a data URI anyway")
 
 
 def _checked_extra(extra: Mapping[str, Json], take_number: object) -> list[Problem]:

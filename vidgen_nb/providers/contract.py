@@ -89,11 +89,15 @@ class Task:
 
 
 class Provider(Protocol):
-    """What a provider file must say. Where a service has no such call, the optional pair is left out.
+    """What a provider file must say; what a service does not have is left out.
 
-    Optional: `SITES` (name → base URL, chosen by the option "site"), `OPTIONS` (name → what it does), `MEDIA`, `TAKES_DATA`,
-    `unfold(given)` (the page's own nesting → flat names), `rules(request)` (limits across parameters),
-    `advise(request)` (warnings), `search`/`read_search`, `models`/`read_models`, `facts about views` below.
+    Optional facts: `SITES` (name → base URL, chosen by the option "site"), `API_WIDE` (a Model: the limits of models which
+    the table does not list), `MEDIA` (parameter → MediaLimits), `TAKES_DATA` (kinds of media that may be sent as data) and
+    `UPLOAD` (what to do with the others), `SEARCH` (how a lost submission can be found) and `CONSOLE` (where a person looks),
+    `REPORTS_PROGRESS` (False where it never does), `QUERY_UNVERIFIED` (the option which sets a query path nobody verified).
+    Optional functions: `unfold(given)` (the page's own nesting → flat names, and what is wrong with it), `rules(request)`
+    (limits across parameters), `advise(request)` (warnings), `search(request, options)`/`read_search(reply)`,
+    `models(options)`/`read_models(reply)`.
     """
 
     NAME: str  # "relaydance": as in vg.generate(provider=…)
