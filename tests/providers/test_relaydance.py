@@ -406,6 +406,9 @@ def test_how_many_references(name: str, kind: MediaKind, most: int) -> None:
     assert relaydance.PAGE in problem.message
 
 
+CLEAR: dict[str, Any] = {"resolution": "1080p", "generate_audio": False}  # asks for all that has no documented default
+
+
 @pytest.mark.parametrize(
     ("asked", "parameters"),
     [
