@@ -4,6 +4,7 @@ import time
 from typing import TYPE_CHECKING
 
 from vidgen_nb import providers
+from vidgen_nb.engine.rules import SETTLED_AFTER, matches
 from vidgen_nb.errors import InvalidRequest, SubmitUnknown
 from vidgen_nb.records import Failure, Record, Status
 
@@ -18,15 +19,36 @@ class Rescue:
         self._studio = studio
 
     def reconcile(self, record: Record) -> None:
-        """Search the provider for the task. Raises SubmitUnknown where it cannot be searched."""
-        spec = providers.find(record.provider)
-        console = getattr(spec, "CONSOLE", "") or f"the console of {spec.TITLE}"
-        raise SubmitUnknown(
-            f"{spec.TITLE} cannot be searched: its documents name no such call. Nothing has changed.",
-            hint=f"Look in {console} for a task between the times in clip.report(), then clip.adopt(task_id), "
-            "or clip.resolve(not_billed=True).",
-            generation=self._studio.get(record.id),
-        )
+        """Search the provider for the task: the only match is adopted.
+
+        Raises SubmitUnknown where it cannot be searched, or where a person has to decide; the error says what was found.
+        """
+        spec, clip = providers.find(record.provider), self._studio.get(record.id)
+        if not hasattr(spec, "search"):
+            console = getattr(spec, "CONSOLE", "") or f"the console of {spec.TITLE}"
+            raise SubmitUnknown(
+                f"{spec.TITLE} cannot be searched: its documents name no such call. Nothing has changed.",
+                hint=f"Look in {console} for a task between the times in clip.report(), then clip.adopt(task_id), "
+                "or clip.resolve(not_billed=True).",
+                generation=clip,
+            )
+        found = [
+            task
+            for task in matches(record, self._studio.search(record))
+            if self._studio.ledger.by_task(record.provider, record.origin, task.task_id) is None
+        ]
+        if len(found) == 1:
+            return self.adopt(record, found[0].task_id)
+        if found:
+            ids = ", ".join(task.task_id for task in found)
+            message = f"{spec.TITLE} has {len(found)} tasks that could be it: {ids}. Nothing has changed."
+            raise SubmitUnknown(message, hint="clip.adopt(task_id) takes the one which you recognise.", generation=clip)
+        if time.time() - (record.answered or record.created) < SETTLED_AFTER:
+            message = f"{spec.TITLE} lists no such task yet. Nothing has changed."
+            hint = "Search again ten minutes after it was sent: if it is not there by then, it was never accepted."
+            raise SubmitUnknown(message, hint=hint, generation=clip)
+        failure = Failure("NotSent", f"{spec.TITLE} lists no such task: it was never accepted.", hint="It is safe to run again.")
+        self._studio.decide(record, status=Status.REFUSED, error=failure, finished=time.time())
 
     def adopt(self, record: Record, task_id: str) -> None:
         """Tie the submission to a task which a person found, and go on from there."""

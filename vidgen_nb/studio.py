@@ -24,7 +24,7 @@ from vidgen_nb.gateways import Gateways
 from vidgen_nb.generation import Generation
 from vidgen_nb.ledger import Ledger, alive
 from vidgen_nb.namespace import ProviderNamespace
-from vidgen_nb.providers.contract import Model, Provider, aliases, model_row
+from vidgen_nb.providers.contract import Found, Model, Provider, aliases, model_row
 from vidgen_nb.purse import Purse
 from vidgen_nb.records import SIMULATED_COST, UNKNOWN_COST, Cost, Record, Status, Timing
 from vidgen_nb.rescue import Rescue
@@ -300,6 +300,14 @@ class Studio:
         """Write a person's decision over a generation."""
         self._runner.hold(record, self._gateways.of(record))
         self._runner.move(record.id, **values).result()
+
+    def search(self, record: Record) -> list[Found]:
+        """Ask the provider for its tasks, to find a lost submission among them. Raises what it refuses with."""
+        gateway = self._gateways.of(record)
+        spec: Any = gateway.provider  # `search` and `read_search` are optional in the contract
+        asked = self._ask(gateway, None, record.asked, record.take, record.extra, check=False)
+        found: list[Found] = spec.read_search(self._runner.ask(gateway, spec.search(asked.request, gateway.options), spec.TITLE))
+        return found
 
     def resubmit(self, record: Record) -> None:
         """Send the POST of an unknown submission once more: only a person may ask for that."""

@@ -59,6 +59,8 @@ class BackgroundLoop:
                 task.cancel()
             self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            for _ in range(3):  # a transport that is closed lets go of its socket a turn later
+                self._loop.run_until_complete(asyncio.sleep(0))
             self._loop.run_until_complete(self._loop.shutdown_default_executor())
             self._loop.close()
 

@@ -7,12 +7,12 @@ generation forward: trouble on the way is trouble of the network, never a failur
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from vidgen_nb.providers.contract import Provider, Reading, error_words, failure_kind, refusal_kind, status_of
+from vidgen_nb.providers.contract import Found, Provider, Reading, error_words, failure_kind, refusal_kind, status_of
 from vidgen_nb.records import UNKNOWN_COST, Failure, Outcome, Record, Reply, Status, Timing
 
 CONNECT_TRIES = 3
@@ -129,6 +129,24 @@ def mend(text: str) -> Any:
     return json.loads(best) if best else None
 
 
+# ── searching for a lost submission ───────────────────────────────────────────
+CLOCK_SKEW = 120.0  # seconds by which the provider's clock may differ from ours
+SETTLED_AFTER = 600.0  # seconds after the window closed: what is not in the provider's list by then was never accepted
+
+
+def matches(record: Record, found: Sequence[Found]) -> list[Found]:
+    """The tasks which could be the lost submission: the same model, prompt and parameters, submitted inside its window."""
+    begin, end = (record.sent or record.created) - CLOCK_SKEW, (record.answered or record.created) + CLOCK_SKEW
+    wanted = {"model": record.model, **record.asked}
+
+    def same(task: Found) -> bool:
+        told = {name: value for name, value in task.asked.items() if value not in (None, "", [])}
+        agree = all(told[name] == value for name, value in wanted.items() if name in told)
+        return agree and told.get("prompt") == record.prompt and (task.submitted is None or begin <= task.submitted <= end)
+
+    return [task for task in found if same(task)]
+
+
 # ── polling ───────────────────────────────────────────────────────────────────
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -202,6 +220,11 @@ def _trouble(
 ) -> Absorbed:
     """A poll without news of the task: nobody answered, or not about it."""
     troubled = replace(patience, trouble=patience.trouble + 1)
+    unverified = getattr(provider, "QUERY_UNVERIFIED", "")
+    if unverified and reply is not None and reply.status in {404, 405}:
+        message = f"{provider.TITLE} has no such query address, and its page documents none; the task id is {record.task_id}"
+        hint = f"Look the task up in its console, then set the option {unverified!r} of {provider.NAME} and clip.resume()."
+        return Absorbed(stuck("query_unverified", message, now, hint), troubled)
     kind = refusal_kind(provider, reply) if reply is not None else None
     if kind in {"AuthError", "PermissionDenied"}:
         return Absorbed({"needs_key": True, "unreachable_since": None}, troubled)
