@@ -20,7 +20,7 @@ import av
 from av.audio.frame import AudioFrame
 from av.filter import Graph
 from av.video.frame import VideoFrame
-from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps, ImageStat
 
 from vidgen_nb.simulator.paint import Scene
 from vidgen_nb.simulator.task import Ask, Reference
@@ -168,14 +168,27 @@ def _titles(ask: Ask) -> Image.Image:
     shadow = text.getchannel("A").filter(ImageFilter.GaussianBlur(0.3 * size))
     titles = Image.new("RGBA", ask.size, (8, 12, 20, 0))
     titles.putalpha(shadow.point([min(255, v * 3 // 2) for v in range(256)]))
+    under = round(draw.multiline_textbbox(start, words, font, spacing=0.25 * size)[3]) + margin // 2
     ImageDraw.Draw(titles).rounded_rectangle(pill, radius=(pill[3] - pill[1]) / 2, fill=(8, 12, 20, 130))
     titles.alpha_composite(text)
-    under = round(draw.multiline_textbbox(start, words, font, spacing=0.25 * size)[3]) + margin // 2
     for index, card in enumerate(_cards(cards, side)):
         row, column = divmod(index, 5)
         left = width - margin - round((columns - column) * 1.09 * side)
         titles.alpha_composite(card, (left, (under if tall else margin // 2) + row * side))
-    return titles
+    first = next((each for each in ask.references if each.role == "first_frame"), None)
+    if first is None or cards or not _busy_above(_picture(first, ask.size), under):
+        return titles
+    below = Image.new("RGBA", ask.size, (8, 12, 20, 0))
+    below.paste(titles.crop((0, 0, width, under)), (0, height - under))
+    return below
+
+
+def _busy_above(picture: Image.Image, rows: int) -> bool:
+    """Whether the top left of a picture holds more detail than its bottom left: it may be a film of ours, with titles."""
+    edges = picture.convert("L").filter(ImageFilter.FIND_EDGES)
+    half, height = edges.width // 2, edges.height
+    above, below = (ImageStat.Stat(edges.crop((8, top, half, top + rows - 16))).mean[0] for top in (8, height - rows + 8))
+    return above > below
 
 
 def _cards(references: list[Reference], side: int) -> Iterator[Image.Image]:
