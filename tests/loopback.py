@@ -1,7 +1,7 @@
 """A server on this machine that answers as a test tells it to, and remembers what it was asked.
 
-An answer is a value: `Say` a reply, `HangUp` after reading the request, `Cut` a reply short, `Silence` until the end. The
-log is the judge: it holds every request that arrived whole.
+An answer is a value: `Say` a reply, `HangUp` after reading the request, `Cut` a reply short, `Silence` until the end.
+The log is the judge: it holds every request that arrived whole.
 """
 
 import json

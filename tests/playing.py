@@ -23,7 +23,9 @@ class Provider:
     """Plays RelayDance: `polls` are answered in turn (the last one for ever), the media URL with `media` likewise."""
 
     def __init__(self, server: Loopback, polls: list[Answer] | None = None, media: list[Answer] | None = None) -> None:
-        self.done = Say(json={"task_id": "task_1", "status": "succeeded", "url": f"{server.url}/m.mp4?signature=secret"})
+        self.done = Say(
+            json={"task_id": "task_1", "status": "succeeded", "url": f"{server.url}/m.mp4?signature=secret"}
+        )
         self.polls = polls if polls is not None else [RUNNING, self.done]
         self.media = media or [Say(body=CLIP)]
         server.script = self.answer

@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ HOME = Path("vidgen")
 
 def asked(prompt: str = "a boat", **given: Any) -> Asked:
     control = {name: given.pop(name) for name in ("extra", "take_number", "check") if name in given}
-    return ask(relaydance, {"prompt": prompt, **given}, origin="https://relaydance.com", home=HOME, options={}, **control)
+    return ask(
+        relaydance, {"prompt": prompt, **given}, origin="https://relaydance.com", home=HOME, options={}, **control
+    )
 
 
 def problems(**given: Any) -> dict[str, str]:
@@ -34,8 +37,12 @@ def test_known_identities() -> None:
     """Requests of the first release keep their identity for ever."""
     known = {
         "2a1f442a674dbdc3": asked("a boat"),
-        "af870cde9da52753": asked("一只纸船", duration=5, aspect_ratio="16:9", resolution="1080p", generate_audio=False),
-        "614d33d9f95040c3": asked("a boat", reference_images=["https://example.com/a.jpg", "asset://b"], take_number=2, extra={"a": [1, None]}),
+        "af870cde9da52753": asked(
+            "一只纸船", duration=5, aspect_ratio="16:9", resolution="1080p", generate_audio=False
+        ),
+        "614d33d9f95040c3": asked(
+            "a boat", reference_images=["https://example.com/a.jpg", "asset://b"], take_number=2, extra={"a": [1, None]}
+        ),
     }
     assert [request.identity[:16] for request in known.values()] == list(known)
 
@@ -51,7 +58,13 @@ def test_the_same_request_in_other_words_is_the_same_clip(same: dict[str, Any]) 
 
 @pytest.mark.parametrize(
     "other",
-    [{"duration": 6}, {"duration": 5, "take_number": 2}, {"duration": 5, "extra": {"x": 1}}, {"duration": 5, "seed": 1}, {}],
+    [
+        {"duration": 6},
+        {"duration": 5, "take_number": 2},
+        {"duration": 5, "extra": {"x": 1}},
+        {"duration": 5, "seed": 1},
+        {},
+    ],
 )
 def test_another_request_is_another_clip(other: dict[str, Any]) -> None:
     """Whatever was asked differently, even a default said aloud, is another intent."""
@@ -60,7 +73,10 @@ def test_another_request_is_another_clip(other: dict[str, Any]) -> None:
 
 def test_origin_and_simulation_are_never_mixed_up() -> None:
     """The same words at another site, or simulated, are another clip."""
-    at = {origin: ask(relaydance, {"prompt": "a"}, origin=origin, home=HOME, options={}).identity for origin in ("https://a", "https://b", "simulator")}
+    at = {
+        origin: ask(relaydance, {"prompt": "a"}, origin=origin, home=HOME, options={}).identity
+        for origin in ("https://a", "https://b", "simulator")
+    }
     assert len(set(at.values())) == 3
 
 
@@ -76,17 +92,30 @@ def test_local_media_count_by_content(tmp_path: Path) -> None:
 
 def test_identity_is_the_same_in_every_process() -> None:
     """No hash seed, no order of a dict, no clock."""
-    code = "from vidgen_nb.asking import ask; from vidgen_nb.providers import relaydance; from pathlib import Path; print(ask(relaydance, {'duration': 5, 'prompt': 'x'}, origin='o', home=Path('.'), options={}).identity)"
+    code = textwrap.dedent("""
+        from pathlib import Path
+        from vidgen_nb.asking import ask
+        from vidgen_nb.providers import relaydance
+        print(ask(relaydance, {"duration": 5, "prompt": "x"}, origin="o", home=Path(), options={}).identity)
+    """)
     ours = ask(relaydance, {"prompt": "x", "duration": 5}, origin="o", home=Path(), options={}).identity
     for seed in ("1", "2"):
-        said = subprocess.run([sys.executable, "-c", code], env={"PYTHONHASHSEED": seed, "PATH": ""}, capture_output=True, text=True, check=True)
+        said = subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONHASHSEED": seed, "PATH": ""},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         assert said.stdout.strip() == ours
 
 
 # ── errors ────────────────────────────────────────────────────────────────────
 def test_all_problems_at_once() -> None:
     """Names, types, limits and media in one error."""
-    found = problems(duration=3.5, resolution="9k", aspect_rato="1:1", generate_audio=1, first_frame="nowhere.png", seed="x")
+    found = problems(
+        duration=3.5, resolution="9k", aspect_rato="1:1", generate_audio=1, first_frame="nowhere.png", seed="x"
+    )
     assert set(found) == {"duration", "resolution", "aspect_rato", "generate_audio", "first_frame", "seed"}
     assert "aspect_ratio" in found["aspect_rato"]
     assert "3.5 is not a whole number" in found["duration"]
@@ -110,7 +139,7 @@ def test_limits_name_their_source_and_the_way_around() -> None:
     assert "check=False" in message
     relaxed = asked(duration=99, check=False)
     assert relaxed.call.json["seconds"] == "99"
-    assert [warned.parameter for warned in relaxed.warnings][0] == "duration"
+    assert relaxed.warnings[0].parameter == "duration"
     assert "duration" in problems(duration=True)
 
 
@@ -170,7 +199,9 @@ def test_a_single_medium_is_a_list_of_one() -> None:
 @pytest.mark.parametrize("name", ["reference_videos", "reference_audios"])
 def test_data_where_only_addresses_are_taken(name: str) -> None:
     """The error says what to do; check=False sends a data URI all the same."""
-    medium = Medium("video" if name == "reference_videos" else "audio", sha256="a", mime="audio/wav", read=lambda: b"sound")
+    medium = Medium(
+        "video" if name == "reference_videos" else "audio", sha256="a", mime="audio/wav", read=lambda: b"sound"
+    )
     assert "https:// URL" in problems(**{name: [medium]})[name]
     entry = asked(**{name: [medium]}, check=False).call.json["metadata"]["content"][0]
     assert entry[entry["type"]]["url"].startswith("data:audio/wav;base64,")

@@ -48,9 +48,9 @@ _FROM: dict[str, tuple[str, ...]] = {
     "answers": ("Catalogue", "History", "Plan", "Providers"),
     "errors": (
         "AuthError", "BudgetExceeded", "GenerationFailed", "GenerationStuck", "InsufficientBalance", "InvalidRequest",
-        "LedgerUnavailable", "MediaRefused", "MissingKey", "ModelNotFound", "ModerationRejected", "NotSent", "PaidRefused",
-        "PermissionDenied", "Problem", "ProviderRefused", "RateLimited", "SubmitUnknown", "TaskNotFound", "UnknownProvider",
-        "VidgenError", "WaitTimeout",
+        "LedgerUnavailable", "MediaRefused", "MissingKey", "ModelNotFound", "ModerationRejected", "NotSent",
+        "PaidRefused", "PermissionDenied", "Problem", "ProviderRefused", "RateLimited", "SubmitUnknown", "TaskNotFound",
+        "UnknownProvider", "VidgenError", "WaitTimeout",
     ),
     "generation": ("Generation",),
     "media.video": ("Video",),

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class Plan:
     """What `generate` would send. Making one sends nothing.
 
-    body: the exact JSON. existing: the clip, if it was asked for already, so that generating costs nothing. identity: the
-    hash of what was asked. warnings: what to know before paying.
+    body: the exact JSON. existing: the clip, if it was asked for already, so that generating costs nothing. identity:
+    the hash of what was asked. warnings: what to know before paying.
     """
 
     provider: str

@@ -1,6 +1,6 @@
 """What was asked: from a person's arguments to a checked request, its identity and its wire body. Nothing is sent here.
 
-Identity is what was asked, never what is sent: the wire body, defaults and obtained URLs change with releases and clocks.
+Identity is what was asked, never what is sent: wire bodies, defaults and obtained URLs change with time.
 """
 
 import difflib
@@ -78,7 +78,9 @@ def ask(
     warnings = [Warned(problem.parameter, problem.message) for problem in limits]
     warnings += getattr(provider, "advise", lambda request: [])(request)
     if request.given.get("model") and model_row(provider, request.given["model"]) is None:
-        message = f"{request.given['model']} is not in the table of {provider.TITLE}: only its general limits are checked"
+        message = (
+            f"{request.given['model']} is not in the table of {provider.TITLE}: only its general limits are checked"
+        )
         warnings.append(Warned("model", message))
     body = dict(extra or {})
     call = provider.submit(request, options)
@@ -121,7 +123,9 @@ def _no_such(provider: Provider, name: str, table: Mapping[str, str]) -> str:
     if name in VOCABULARY:
         return f"{provider.TITLE} has no such parameter"
     near = difflib.get_close_matches(name, table, n=1, cutoff=0.6)
-    meant = f": did you mean {near[0]}?" if near else f"; {provider.TITLE} takes {', '.join(provider.Request.model_fields)}"
+    meant = (
+        f": did you mean {near[0]}?" if near else f"; {provider.TITLE} takes {', '.join(provider.Request.model_fields)}"
+    )
     return f"no such parameter{meant}"
 
 
@@ -150,7 +154,7 @@ def _with_media(provider: Provider, values: dict[str, Any], home: Path) -> tuple
 
 
 def _validated(provider: Provider, values: dict[str, Any]) -> tuple[Request, list[Problem]]:
-    """The request model, and what its types do not take. Bad values are left out, so that the rest can be checked too."""
+    """The request model, and what its types do not take. Bad values are left out, so that the rest is checked too."""
     problems: list[Problem] = []
     table = aliases(provider.Request)
     good = dict(values)
@@ -199,7 +203,7 @@ def _limits(provider: Provider, request: Request) -> Iterable[Problem]:
 
 def _data(provider: Provider, request: Request) -> Iterable[Problem]:
     """Media given as data where the provider takes only addresses."""
-    taken = getattr(provider, "TAKES_DATA", frozenset())
+    taken: frozenset[str] = getattr(provider, "TAKES_DATA", frozenset())
     upload = getattr(provider, "UPLOAD", "upload it somewhere and give its https:// URL")
     given = {name for name, medium in _media_of(request) if medium.is_data and medium.kind not in taken}
     for name in sorted(given):
@@ -223,7 +227,14 @@ def _checked_extra(extra: Mapping[str, Json], take_number: object) -> list[Probl
 # ── identity and body ─────────────────────────────────────────────────────────
 def _identity(provider: Provider, origin: str, request: Request, extra: Mapping[str, Json], take_number: int) -> str:
     asked = {name: _json(value, identity_form) for name, value in request.given.items()}
-    named = {"format": FORMAT, "provider": provider.NAME, "origin": origin, "asked": asked, "extra": extra, "take": take_number}
+    named = {
+        "format": FORMAT,
+        "provider": provider.NAME,
+        "origin": origin,
+        "asked": asked,
+        "extra": extra,
+        "take": take_number,
+    }
     text = json.dumps(named, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -180,7 +180,9 @@ class GenerationFailed(VidgenError):
 class ModerationRejected(GenerationFailed):
     """The provider's filter blocked the request or the finished clip."""
 
-    hint = "Change the wording or the reference, then generate again: the same request will most likely be blocked again."
+    hint = (
+        "Change the wording or the reference, then generate again: the same request will most likely be blocked again."
+    )
 
 
 class GenerationStuck(VidgenError):

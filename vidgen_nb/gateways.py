@@ -71,7 +71,9 @@ class Gateways:
         gateway = self.to(record.provider)
         if self.origin(gateway) != record.origin:
             hint = f"Set {gateway.provider.BASE} to an address of {record.origin} for it."
-            raise InvalidRequest(f"{record.id} was made at {record.origin}, and the base URL is another one.", hint=hint)
+            raise InvalidRequest(
+                f"{record.id} was made at {record.origin}, and the base URL is another one.", hint=hint
+            )
         return gateway
 
     def reach(self, record: Record) -> bool:
@@ -109,7 +111,9 @@ class Gateways:
         sites: Mapping[str, str] = getattr(spec, "SITES", {})
         site = self._options.get(spec.NAME, {}).get("site")
         if site is not None and site not in sites:
-            raise InvalidRequest(f"{spec.TITLE} has no site {site!r}.", hint=f"There are: {', '.join(sites) or 'none'}.")
+            raise InvalidRequest(
+                f"{spec.TITLE} has no site {site!r}.", hint=f"There are: {', '.join(sites) or 'none'}."
+            )
         documented = sites[site] if site is not None else spec.BASE_URL
         return find_base_url(spec.BASE, spec.NAME, documented, self._base_urls)
 

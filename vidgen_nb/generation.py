@@ -128,7 +128,8 @@ class Generation:
 
         Raises:
             WaitTimeout: The time is up. The generation goes on.
-            GenerationFailed, ModerationRejected, GenerationStuck, SubmitUnknown, ProviderRefused: it ended without a clip.
+            GenerationFailed, ModerationRejected, GenerationStuck, SubmitUnknown, ProviderRefused: it ended without a
+            clip.
         """
         if self._studio.inside_loop:
             raise VidgenError("wait() would wait for ever in vidgen_nb's own thread.", hint="Use `await clip` there.")
@@ -173,7 +174,7 @@ class Generation:
 
     # ── the four ways out of an unknown outcome ───────────────────────────────
     def reconcile(self) -> "Generation":
-        """Search the provider for the task of an unknown submission. Raises SubmitUnknown where it cannot be searched."""
+        """Search the provider for the task of an unknown submission. Raises SubmitUnknown where that finds none."""
         self._only_unknown("reconcile")
         self._studio.rescue.reconcile(self.record)
         return self
@@ -188,7 +189,9 @@ class Generation:
         """Say that you looked and the provider never booked it: running the cell again then submits anew."""
         self._only_unknown("resolve")
         if not_billed is not True:
-            raise InvalidRequest("resolve() takes not_billed=True alone.", hint="If it was billed: clip.adopt(task_id).")
+            raise InvalidRequest(
+                "resolve() takes not_billed=True alone.", hint="If it was billed: clip.adopt(task_id)."
+            )
         self._studio.rescue.resolve(self.record)
         return self
 
@@ -323,5 +326,3 @@ def _as_code(value: Json) -> str:
 
 def _utc(seconds: float | None) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if seconds is not None else "–"
-
-

@@ -1,9 +1,9 @@
 """The memory: one SQLite file in the home, written before every send.
 
-A generation is a row, its events are rows too. A row is inserted and committed (synchronous=FULL) before the first byte of
-its POST, under a UNIQUE identity, so that one intent is submitted once however many cells, kernels or processes ask for it.
-Every later change is a compare-and-swap on the row's revision and one of the steps in `records.MOVES`. The ledger holds no
-key, no signed URL and no media.
+A generation is a row, its events are rows too. A row is inserted and committed (synchronous=FULL) before the first
+byte of its POST, under a UNIQUE identity, so that one intent is submitted once however many cells, kernels or
+processes ask for it. Every later change is a compare-and-swap on the row's revision and one of the steps in
+`records.MOVES`. The ledger holds no key, no signed URL and no media.
 """
 
 import contextlib
@@ -39,7 +39,8 @@ def m001_initial(db: sqlite3.Connection) -> None:
         )""")
     db.execute("CREATE INDEX generations_by_status ON generations (status)")
     db.execute("CREATE INDEX generations_by_created ON generations (created)")
-    # not UNIQUE: a provider which answers two submissions with one task must not keep the second from being written down
+    # not UNIQUE: a provider which answers two submissions with one task must not keep the second from being written
+    # down
     db.execute("CREATE INDEX generations_by_task ON generations (provider, origin, task_id) WHERE task_id != ''")
     db.execute("""
         CREATE TABLE events (
@@ -158,7 +159,7 @@ class Ledger:
         simulated: bool | None = None,
         limit: int = 1000,
     ) -> list[Record]:
-        """Rows whose prompt holds all the words (any script, letter case ignored), unknown outcomes first, then newest."""
+        """Rows whose prompt holds all the words (any script, any letter case): unknown outcomes first, then newest."""
         clauses = ["instr(vg_fold(json_extract(asked, '$.prompt')), ?) > 0" for _ in words]
         values: list[Any] = [word.casefold() for word in words]
         for column, value in (("provider", provider), ("status", status), ("model", model)):
@@ -174,7 +175,9 @@ class Ledger:
     def events(self, id: str) -> list[dict[str, Any]]:
         """What happened to a generation, in order: {"at": seconds, "what": status or step, "detail": {...}}."""
         with self._reading() as db:
-            rows = db.execute("SELECT at, what, detail FROM events WHERE generation = ? ORDER BY number", (id,)).fetchall()
+            rows = db.execute(
+                "SELECT at, what, detail FROM events WHERE generation = ? ORDER BY number", (id,)
+            ).fetchall()
         return [{"at": row["at"], "what": row["what"], "detail": json.loads(row["detail"])} for row in rows]
 
     def owner_lives(self, record: Record) -> bool:
@@ -185,8 +188,8 @@ class Ledger:
     def intend(self, wanted: Record) -> tuple[Record, bool]:
         """Claim an identity before anything is sent. Gives (row, mine): mine means that this call may send the POST.
 
-        An existing row is mine again only if nothing was ever accepted for it: refused, or `intended` by a dead process.
-        One that died while `sending` becomes unknown: the request may have left.
+        An existing row is mine again only if nothing was ever accepted for it: refused, or `intended` by a dead
+        process. One that died while `sending` becomes unknown: the request may have left.
         """
         with self._writing() as db:
             row = db.execute("SELECT * FROM generations WHERE identity = ?", (wanted.identity,)).fetchone()
@@ -198,7 +201,13 @@ class Ledger:
                 return fresh, True
             known = self._buried(db, _record_of(row), wanted.created)
             if known.status is Status.REFUSED:
-                again: dict[str, Any] = {"status": Status.SUBMITTING, "step": "intended", "error": None, "sent": None, "answered": None}
+                again: dict[str, Any] = {
+                    "status": Status.SUBMITTING,
+                    "step": "intended",
+                    "error": None,
+                    "sent": None,
+                    "answered": None,
+                }
                 again |= {"finished": None, "raw": None, "cost": wanted.cost, "model": wanted.model}
                 return self._swap(db, known, {**again, "owner": self.owner.id, "updated": wanted.created}), True
             return known, False
@@ -225,14 +234,16 @@ class Ledger:
         if record.status is not Status.SUBMITTING or self.owner_lives(record):
             return record
         if record.step == "sending":
-            failure = Failure("SubmitUnknown", "The kernel ended while the request was under way. Charged once or not at all.")
+            failure = Failure(
+                "SubmitUnknown", "The kernel ended while the request was under way. Charged once or not at all."
+            )
             return self._swap(db, record, {"status": Status.UNKNOWN, "error": failure, "answered": now, "updated": now})
         failure = Failure("NotSent", "The kernel ended before anything was sent.")
         ended = {"status": Status.REFUSED, "error": failure, "answered": now, "finished": now, "updated": now}
         return self._swap(db, record, ended)
 
     def bury(self, now: float) -> None:
-        """Give every row whose process died while submitting its honest status: unknown, or refused if nothing was sent."""
+        """Give every row whose process died while submitting its honest status: unknown, or refused if never sent."""
         for record in self._many("SELECT * FROM generations WHERE status = 'submitting'"):
             with self._writing() as db, contextlib.suppress(Conflict):
                 self._buried(db, record, now)
@@ -259,7 +270,8 @@ class Ledger:
             detail |= {"error": record.error.kind, "message": record.error.message}
         kept = json.dumps({key: value for key, value in detail.items() if value}, ensure_ascii=False)
         db.execute(
-            "INSERT INTO events (generation, at, what, detail) VALUES (?, ?, ?, ?)", (record.id, record.updated, what, kept)
+            "INSERT INTO events (generation, at, what, detail) VALUES (?, ?, ?, ?)",
+            (record.id, record.updated, what, kept),
         )
 
     # the file
@@ -269,7 +281,9 @@ class Ledger:
         app, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
         tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if tables and app != APPLICATION_ID:
-            raise _Unusable("is a database of some other program", "Choose another home: VIDGEN_HOME or Studio(home=…).")
+            raise _Unusable(
+                "is a database of some other program", "Choose another home: VIDGEN_HOME or Studio(home=…)."
+            )
         if version > len(MIGRATIONS):
             raise _Unusable("was written by a newer vidgen_nb", "Upgrade: pip install -U vidgen_nb.")
         # where WAL is refused (network homes) the rollback journal gives the same guarantees, only slower
@@ -379,4 +393,6 @@ def _row_of(record: Record) -> tuple[Any, ...]:
 
 
 def _record_of(row: sqlite3.Row) -> Record:
-    return from_json({name: json.loads(row[name]) if name in _AS_JSON and row[name] else row[name] for name in _COLUMNS})
+    return from_json(
+        {name: json.loads(row[name]) if name in _AS_JSON and row[name] else row[name] for name in _COLUMNS}
+    )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ProviderNamespace:
-    """`vg.relaydance`: generate, plan and models of one provider, with its own parameters as signature and documentation."""
+    """`vg.relaydance`: generate, plan and models of one provider, with its own parameters as signature and docs."""
 
     def __init__(self, studio: "Studio", name: str) -> None:
         self._studio = studio
@@ -63,7 +63,8 @@ def _documentation(spec: Provider, what: str) -> str:
             other_names.setdefault(name, []).append(alias)
     head = f"{what}() of {spec.TITLE}. Parameters that are not given are not sent.\n\nArgs:\n"
     lines = [
-        f"    {name}: {field.description or ''}" + (f" (also: {', '.join(other_names[name])})" if name in other_names else "")
+        f"    {name}: {field.description or ''}"
+        + (f" (also: {', '.join(other_names[name])})" if name in other_names else "")
         for name, field in spec.Request.model_fields.items()
     ]
     common = ["    take: 2, 3, … make another clip of the same request.", "    extra: JSON merged into the body last.",

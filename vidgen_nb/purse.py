@@ -1,4 +1,4 @@
-"""Before money is spent: is there a key, is a person watching, does the budget hold it. Simulation needs none of them."""
+"""Before money is spent: is there a key, is a person watching, does the budget hold it. Simulation needs none."""
 
 import sys
 from collections.abc import Mapping
@@ -25,7 +25,9 @@ class Purse:
         if self._simulate:
             return
         if key is None:
-            hint = f"Set {provider.KEY} in the environment or in .env, or try it without a key: vg.setup(simulate=True)."
+            hint = (
+                f"Set {provider.KEY} in the environment or in .env, or try it without a key: vg.setup(simulate=True)."
+            )
             raise MissingKey(f"No key for {provider.TITLE}. Nothing was sent.", hint=hint)
         allowed = self._allow_paid or (self._allow_paid is None and switched_on("VIDGEN_ALLOW_PAID"))
         if not allowed and (self._allow_paid is False or nobody_answers()):
@@ -42,7 +44,9 @@ class Purse:
                 hint="allow_unknown_cost=True spends it all the same.",
             )
         rows = self._ledger.search(simulated=False, limit=-1)
-        counted = [row.cost.amount or 0 for row in rows if row.cost.unit == cost.unit and row.status is not Status.REFUSED]
+        counted = [
+            row.cost.amount or 0 for row in rows if row.cost.unit == cost.unit and row.status is not Status.REFUSED
+        ]
         if sum(counted) + cost.amount > self._budget[cost.unit]:
             raise BudgetExceeded(
                 f"{cost} would go beyond the budget: {sum(counted):g} of {self._budget[cost.unit]:g} {cost.unit} are "

@@ -142,9 +142,9 @@ class ClipFile:
 class Record:
     """One generation as it stands: what the ledger keeps, and all that a view is made from.
 
-    `asked` holds the parameters given, in the common vocabulary, as JSON. A reference medium in it is a string (a URL as
-    written), or a dict `{"input": "<sha256>.<ext>", "name": …}` for data, with `{"clip": id, "part": …}` added for an
-    earlier Generation.
+    `asked` holds the parameters given, in the common vocabulary, as JSON. A reference medium in it is a string (a URL
+    as written), or a dict `{"input": "<sha256>.<ext>", "name": …}` for data, with `{"clip": id, "part": …}` added for
+    an earlier Generation.
     """
 
     id: str
@@ -233,8 +233,9 @@ class Medium:
     """A reference medium, ready for a provider: either a `url` as written, or data with its sha256.
 
     `read` gives the bytes of data (they may lie in a file). Width, height, duration and fps are what probing the data
-    showed, None for a URL. `clip` and `part` name the earlier Generation it came from ("last_frame", "first_frame", "clip").
-    `pixels` is the sha256 of the pixels of a picture that was encoded here: its identity, because compressors change.
+    showed, None for a URL. `clip` and `part` name the earlier Generation it came from ("last_frame", "first_frame",
+    "clip"). `pixels` is the sha256 of the pixels of a picture that was encoded here: its identity, because
+    compressors change.
     """
 
     kind: MediaKind

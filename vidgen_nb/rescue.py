@@ -21,7 +21,8 @@ class Rescue:
     def reconcile(self, record: Record) -> None:
         """Search the provider for the task: the only match is adopted.
 
-        Raises SubmitUnknown where it cannot be searched, or where a person has to decide; the error says what was found.
+        Raises SubmitUnknown where it cannot be searched, or where a person has to decide; the error says what was
+        found.
         """
         spec, clip = providers.find(record.provider), self._studio.get(record.id)
         if not hasattr(spec, "search"):
@@ -38,7 +39,8 @@ class Rescue:
             if self._studio.ledger.by_task(record.provider, record.origin, task.task_id) is None
         ]
         if len(found) == 1:
-            return self.adopt(record, found[0].task_id)
+            self.adopt(record, found[0].task_id)
+            return
         if found:
             ids = ", ".join(task.task_id for task in found)
             message = f"{spec.TITLE} has {len(found)} tasks that could be it: {ids}. Nothing has changed."
@@ -47,7 +49,9 @@ class Rescue:
             message = f"{spec.TITLE} lists no such task yet. Nothing has changed."
             hint = "Search again ten minutes after it was sent: if it is not there by then, it was never accepted."
             raise SubmitUnknown(message, hint=hint, generation=clip)
-        failure = Failure("NotSent", f"{spec.TITLE} lists no such task: it was never accepted.", hint="It is safe to run again.")
+        failure = Failure(
+            "NotSent", f"{spec.TITLE} lists no such task: it was never accepted.", hint="It is safe to run again."
+        )
         self._studio.decide(record, status=Status.REFUSED, error=failure, finished=time.time())
 
     def adopt(self, record: Record, task_id: str) -> None:

@@ -20,7 +20,7 @@ _GITIGNORE = "ledger.db*\nrun/\n"
 
 # ── home ──────────────────────────────────────────────────────────────────────
 def find_home(given: str | os.PathLike[str] | None = None) -> Path:
-    """The home folder: as given, else VIDGEN_HOME, else the nearest `vidgen/` with a ledger from here upwards, else ./vidgen."""
+    """The home: as given, else VIDGEN_HOME, else the nearest `vidgen/` with a ledger upwards of here, else ./vidgen."""
     chosen = given or os.environ.get("VIDGEN_HOME")
     if chosen:
         return Path(chosen).expanduser().absolute()
@@ -77,7 +77,7 @@ def checked_key(secret: str, found_in: str) -> Key:
 
 
 def find_key(variable: str, provider: str, given: Mapping[str, str | Key] | None = None) -> Key | None:
-    """The key of a provider: from `Studio(keys={provider: …})`, the environment, or a .env file; None if there is none."""
+    """The key of a provider: from `Studio(keys={provider: …})`, the environment, or a .env file; else None."""
     if given and provider in given:
         secret = given[provider]
         return secret if isinstance(secret, Key) else checked_key(secret, f"given for {provider}")
@@ -89,7 +89,9 @@ def find_key(variable: str, provider: str, given: Mapping[str, str | Key] | None
 
 def find_base_url(variable: str, provider: str, documented: str, given: Mapping[str, str] | None = None) -> str:
     """The base URL of a provider without a trailing slash: given, from the environment, .env, or the documented one."""
-    chosen = (given or {}).get(provider) or os.environ.get(variable, "").strip() or read_dotenv().get(variable) or documented
+    chosen = (
+        (given or {}).get(provider) or os.environ.get(variable, "").strip() or read_dotenv().get(variable) or documented
+    )
     if not chosen:
         return ""
     parts = urlsplit(chosen)

@@ -37,12 +37,13 @@ PATIENT_SIMULATION = Timing(first_poll=0.5, min_gap=0.5, max_gap=5)
 
 
 class Studio:
-    """Everything that belongs together: a home, keys, one engine. Also a context manager; `close()` leaves nothing running.
+    """Everything that belongs together: a home, keys, one engine. Also a context manager; `close()` leaves nothing
+    running.
 
     Args:
-        home: The folder of clips and ledger; None looks for it (VIDGEN_HOME, `vidgen/` from here upwards, else ./vidgen).
-        simulate: True plays every provider on this machine, without keys and costs; None asks VIDGEN_SIMULATE.
-        keys: API keys by provider name, in place of the environment and .env.
+        home: The folder of clips and ledger; None looks for it (VIDGEN_HOME, `vidgen/` from here upwards, else
+        ./vidgen). simulate: True plays every provider on this machine, without keys and costs; None asks
+        VIDGEN_SIMULATE. keys: API keys by provider name, in place of the environment and .env.
         base_urls: Base URLs by provider name.
         budget: The most that may be spent in this home, by unit: {"CNY": 50}.
         allow_paid: Whether paid submits are allowed where nobody sits at the keyboard; None asks VIDGEN_ALLOW_PAID.
@@ -68,8 +69,9 @@ class Studio:
         self.home = settings.find_home(home)
         self.simulate = bool(simulate) or settings.switched_on("VIDGEN_SIMULATE")
         self.embed_limit = embed_limit
-        simulator = (lambda name: self._simulator.url(name)) if self.simulate else None
-        self._gateways = Gateways(simulator, keys or {}, base_urls or {}, options or {})
+        self._gateways = Gateways(
+            self._simulated_url if self.simulate else None, keys or {}, base_urls or {}, options or {}
+        )
         self._budget = dict(budget or {})
         self._allow_paid = allow_paid
         self._allow_media_hosts = tuple(allow_media_hosts)
@@ -251,7 +253,9 @@ class Studio:
             simulated: True or False for only these.
             limit: The most rows to give.
         """
-        rows = self.ledger.search(text.split(), provider=provider, status=status, model=model, simulated=simulated, limit=limit)
+        rows = self.ledger.search(
+            text.split(), provider=provider, status=status, model=model, simulated=simulated, limit=limit
+        )
         return History([self._clip(row) for row in rows])
 
     def get(self, id: str) -> Generation | None:
@@ -270,7 +274,11 @@ class Studio:
         """
         self.ledger.bury(time.time())
         if id is None:
-            rows = [row for row in self.ledger.unfinished() if self._gateways.reach(row) and row.status is not Status.SUBMITTING]
+            rows = [
+                row
+                for row in self.ledger.unfinished()
+                if self._gateways.reach(row) and row.status is not Status.SUBMITTING
+            ]
             for row in rows:
                 self.go_on(row)
             return History([self._clip(row) for row in reversed(rows)])
@@ -306,7 +314,9 @@ class Studio:
         gateway = self._gateways.of(record)
         spec: Any = gateway.provider  # `search` and `read_search` are optional in the contract
         asked = self._ask(gateway, None, record.asked, record.take, record.extra, check=False)
-        found: list[Found] = spec.read_search(self._runner.ask(gateway, spec.search(asked.request, gateway.options), spec.TITLE))
+        found: list[Found] = spec.read_search(
+            self._runner.ask(gateway, spec.search(asked.request, gateway.options), spec.TITLE)
+        )
         return found
 
     def resubmit(self, record: Record) -> None:
@@ -328,7 +338,9 @@ class Studio:
             return Catalogue(spec.NAME, spec.MODELS)
         lister = getattr(spec, "models", None)
         if lister is None:
-            raise InvalidRequest(f"{spec.TITLE} documents no call that lists its models.", hint=f'vg.models("{spec.NAME}")')
+            raise InvalidRequest(
+                f"{spec.TITLE} documents no call that lists its models.", hint=f'vg.models("{spec.NAME}")'
+            )
         listed = self._runner.ask(gateway, lister(gateway.options), spec.TITLE)
         found = spec.read_models(listed)  # type: ignore[attr-defined]  # the other half of `models`
         rows = [model_row(spec, model.name) or Model(model.name, source="live catalogue") for model in found]
@@ -431,8 +443,11 @@ class Studio:
         simulator.start()
         return simulator
 
+    def _simulated_url(self, name: str) -> str:
+        return self._simulator.url(name)
+
     def close(self) -> None:
-        """Detach: nothing of this Studio runs on. What is at the providers goes on there; `vg.resume()` brings it home."""
+        """Detach: nothing of this Studio runs on. What is at the providers does; `vg.resume()` brings it home."""
         with self._lock:
             if self._closed:
                 return

@@ -61,7 +61,9 @@ def test_an_id_that_is_none_is_unknown(task_id: Any) -> None:
     assert submitted(replied(200, {"task_id": task_id})).values["status"] is Status.UNKNOWN
 
 
-@pytest.mark.parametrize(("status", "expected"), [(301, "unknown"), (302, "unknown"), (303, "unknown"), (307, "refused"), (308, "refused")])
+@pytest.mark.parametrize(
+    ("status", "expected"), [(301, "unknown"), (302, "unknown"), (303, "unknown"), (307, "refused"), (308, "refused")]
+)
 def test_redirects_are_never_followed(status: int, expected: str) -> None:
     """S9: 307 and 308 prove that the request was not read; the others prove nothing."""
     verdict = submitted(replied(status, None, "moved", location="https://new.example/v1?key=1"))
@@ -89,7 +91,15 @@ def test_a_lost_answer_is_unknown() -> None:
 
 @pytest.mark.parametrize(
     ("header", "wait"),
-    [("3", 3.0), ("0", 0.0), ("Fri, 01 Jan 2027 00:00:00 GMT", 0.0), ("soon", 2.0), ("", 2.0), ("-5", 2.0), ("9" * 30, 2.0)],
+    [
+        ("3", 3.0),
+        ("0", 0.0),
+        ("Fri, 01 Jan 2027 00:00:00 GMT", 0.0),
+        ("soon", 2.0),
+        ("", 2.0),
+        ("-5", 2.0),
+        ("9" * 30, 2.0),
+    ],
 )
 def test_429_waits_as_told_and_twice_at_most(header: str, wait: float) -> None:
     """S5: seconds, dates, the past, garbage and absence of Retry-After; at most two more tries."""
@@ -120,7 +130,14 @@ def test_a_broken_off_answer_gives_a_candidate() -> None:
     assert verdict.candidate == "task_77"
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(max_size=8), lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(max_size=5), v, max_size=3), max_leaves=8), st.integers(0, 200))
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(max_size=8),
+        lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(max_size=5), v, max_size=3),
+        max_leaves=8,
+    ),
+    st.integers(0, 200),
+)
 def test_mend_never_raises_and_never_invents(value: Any, cut: int) -> None:
     """Whatever is cut wherever: the result is JSON or nothing, and a whole text comes back as it was."""
     text = json.dumps(value)
@@ -130,7 +147,9 @@ def test_mend_never_raises_and_never_invents(value: Any, cut: int) -> None:
 
 
 # ── polling ───────────────────────────────────────────────────────────────────
-def polled(outcome: Outcome, row: Record | None = None, patience: Patience | None = None, age: float = 10.0) -> rules.Absorbed:
+def polled(
+    outcome: Outcome, row: Record | None = None, patience: Patience | None = None, age: float = 10.0
+) -> rules.Absorbed:
     return absorb(relaydance, row or record(), patience or Patience(), outcome, now=NOW, age=age, timing=TIMING)
 
 
@@ -172,17 +191,24 @@ def test_an_unknown_word_is_news_not_an_end(word: str) -> None:
     assert seen.values.get("status", Status.RUNNING) is Status.RUNNING
 
 
-@pytest.mark.parametrize(("value", "shown"), [(45, 45.0), ("45%", 45.0), (140, 100.0), (-3, None), ("NaN", None), (None, None), (True, None), ("45", 45.0)])
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(45, 45.0), ("45%", 45.0), (140, 100.0), (-3, None), ("NaN", None), (None, None), (True, None), ("45", 45.0)],
+)
 def test_progress_is_read_leniently(value: Any, shown: float | None) -> None:
     """P4: within 0..100 whatever comes; nonsense changes nothing, and nothing touches the status."""
-    seen = polled(replied(200, {"task_id": "t", "status": "running", "progress": value}), record(Status.RUNNING, progress=0.0))
+    seen = polled(
+        replied(200, {"task_id": "t", "status": "running", "progress": value}), record(Status.RUNNING, progress=0.0)
+    )
     assert seen.values.get("progress") == shown
     assert "status" not in seen.values
 
 
 def test_progress_never_goes_back() -> None:
     """P4: shown is the highest so far."""
-    seen = polled(replied(200, {"task_id": "t", "status": "running", "progress": 30}), record(Status.RUNNING, progress=60.0))
+    seen = polled(
+        replied(200, {"task_id": "t", "status": "running", "progress": 30}), record(Status.RUNNING, progress=60.0)
+    )
     assert "progress" not in seen.values
 
 
@@ -224,7 +250,15 @@ def test_success_without_a_file_is_given_a_minute() -> None:
 
 def test_an_error_text_in_the_place_of_the_url_is_no_url() -> None:
     """P7: on failure the "URL" holds the error text."""
-    body = {"code": "success", "data": {"task_id": "task_1", "status": "FAILURE", "result_url": "https://evil.example/x", "fail_reason": "upstream timeout"}}
+    body = {
+        "code": "success",
+        "data": {
+            "task_id": "task_1",
+            "status": "FAILURE",
+            "result_url": "https://evil.example/x",
+            "fail_reason": "upstream timeout",
+        },
+    }
     seen = polled(replied(200, body))
     assert seen.urls == ()
     assert seen.values["status"] is Status.FAILED

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-
 import subprocess
 import sys
 import textwrap
@@ -17,6 +16,7 @@ from vidgen_nb.records import Status
 
 from ..loopback import Answer, Cut, Loopback, Say, Seen
 from ..playing import ASKED, CLIP, RUNNING, MakeStudio, Provider
+
 
 def test_a_clip_comes_home_whole(studio: vg.Studio, server: Loopback) -> None:
     """The file equals what was served; poster and recipe stand beside it; nothing signed is kept; no temporaries."""
@@ -54,7 +54,14 @@ def test_the_same_cell_again_is_the_same_clip(make_studio: MakeStudio, server: L
 
 @pytest.mark.parametrize(
     "trouble",
-    [Say(500), Say(429), Say(502, body=b"<html>"), Say(body=b"<html>login</html>"), Cut(RUNNING, keep=5), Say(404, json={})],
+    [
+        Say(500),
+        Say(429),
+        Say(502, body=b"<html>"),
+        Say(body=b"<html>login</html>"),
+        Cut(RUNNING, keep=5),
+        Say(404, json={}),
+    ],
     ids=["500", "429", "502 html", "200 html", "cut", "404 at first"],
 )
 def test_p1_p6_trouble_on_the_way_is_no_failure(trouble: Answer, studio: vg.Studio, server: Loopback) -> None:
@@ -171,7 +178,15 @@ def test_d2_a_link_that_stays_dead_is_stuck_and_resumes(studio: vg.Studio, serve
 
 @pytest.mark.parametrize(
     "url",
-    ["http://127.0.0.2/x", "http://2130706434/x", "http://0x7f000002/x", "http://0177.0.0.2/x", "http://[::ffff:7f00:2]/x", "http://169.254.169.254/x", "http://10.1.2.3/x"],
+    [
+        "http://127.0.0.2/x",
+        "http://2130706434/x",
+        "http://0x7f000002/x",
+        "http://0177.0.0.2/x",
+        "http://[::ffff:7f00:2]/x",
+        "http://169.254.169.254/x",
+        "http://10.1.2.3/x",
+    ],
 )
 def test_d4_private_addresses_are_never_fetched(url: str, studio: vg.Studio, server: Loopback) -> None:
     """D4: in any spelling: stuck(media_refused) before connecting, naming the host and the way out."""

@@ -34,7 +34,9 @@ def test_s1_invalid_parameters_make_no_connection(studio: vg.Studio, server: Loo
 
 
 @pytest.mark.parametrize("trouble", ["a file in the way", "corrupt", "newer", "foreign"])
-def test_s2_without_a_ledger_nothing_is_sent(trouble: str, make_studio: MakeStudio, server: Loopback, tmp_path: Path) -> None:
+def test_s2_without_a_ledger_nothing_is_sent(
+    trouble: str, make_studio: MakeStudio, server: Loopback, tmp_path: Path
+) -> None:
     """S2: the error names the file and a way out, the file stays as it was, and no POST goes out."""
     home = tmp_path / "vidgen"
     ledger = home / "ledger.db"
@@ -87,9 +89,23 @@ def test_s3_what_never_left_is_safe_to_run_again(make_studio: MakeStudio, server
         Say(status=302, headers={"Location": "/elsewhere"}),
         Say(json={"task_id": "task_1"}, headers={"Content-Encoding": "br"}),
     ],
-    ids=["hangs up", "silent", "cut before the id", "500", "502 html", "409", "no id", "html", "odd id", "302", "packed"],
+    ids=[
+        "hangs up",
+        "silent",
+        "cut before the id",
+        "500",
+        "502 html",
+        "409",
+        "no id",
+        "html",
+        "odd id",
+        "302",
+        "packed",
+    ],
 )
-def test_s4_s7_s9_no_proof_means_unknown_and_no_second_post(answer: Answer, studio: vg.Studio, server: Loopback) -> None:
+def test_s4_s7_s9_no_proof_means_unknown_and_no_second_post(
+    answer: Answer, studio: vg.Studio, server: Loopback
+) -> None:
     """S4, S7, S9, S10: SubmitUnknown carries the generation; asking again for the same never posts again."""
     on_post(server, answer)
     with pytest.raises(vg.SubmitUnknown) as raised:
@@ -125,9 +141,17 @@ def test_s5_a_long_wait_is_said_at_once(studio: vg.Studio, server: Loopback) -> 
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, vg.InvalidRequest), (401, vg.AuthError), (402, vg.InsufficientBalance), (403, vg.PermissionDenied), (404, vg.ModelNotFound)],
+    [
+        (400, vg.InvalidRequest),
+        (401, vg.AuthError),
+        (402, vg.InsufficientBalance),
+        (403, vg.PermissionDenied),
+        (404, vg.ModelNotFound),
+    ],
 )
-def test_s6_a_refusal_is_free_to_try_again(status: int, kind: type[Exception], studio: vg.Studio, server: Loopback) -> None:
+def test_s6_a_refusal_is_free_to_try_again(
+    status: int, kind: type[Exception], studio: vg.Studio, server: Loopback
+) -> None:
     """S6: the provider's own words, and the same cell submits anew once the cause is gone."""
     on_post(server, Say(status, json={"error": {"message": "their words", "code": "c"}}))
     with pytest.raises(kind) as raised:
@@ -151,7 +175,9 @@ def test_s8_an_id_out_of_a_broken_answer_is_confirmed(studio: vg.Studio, server:
 
 def test_s8_an_unconfirmed_id_stays_a_candidate(studio: vg.Studio, server: Loopback) -> None:
     """S8: where the provider does not know it, the outcome is unknown and the id is kept."""
-    on_post(server, Cut(ACCEPTED, keep=len('{"task_id": "task_1", "st')), Say(404, json={"error": {"message": "no task"}}))
+    on_post(
+        server, Cut(ACCEPTED, keep=len('{"task_id": "task_1", "st')), Say(404, json={"error": {"message": "no task"}})
+    )
     with pytest.raises(vg.SubmitUnknown) as raised:
         studio.generate(**ASKED)
     assert raised.value.generation.task_id == "task_1"
@@ -222,7 +248,8 @@ def test_s13_eight_processes_make_one_post(server: Loopback, make_studio: MakeSt
     """S13: eight processes at once, none of which knows of the others."""
     code = textwrap.dedent("""
         import vidgen_nb as vg
-        with vg.Studio(keys={{"relaydance": "sk-test"}}, base_urls={{"relaydance": {url!r}}}, allow_paid=True) as studio:
+        told = {{"keys": {{"relaydance": "sk-test"}}, "base_urls": {{"relaydance": {url!r}}}, "allow_paid": True}}
+        with vg.Studio(**told) as studio:
             print(studio.generate(**{asked!r}).task_id)
     """).format(url=server.url, asked=ASKED)
     processes = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(8)]

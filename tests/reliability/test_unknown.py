@@ -74,6 +74,10 @@ def test_an_unknown_outcome_comes_first_in_history(lost: vg.Generation, studio: 
 def test_the_ways_out_are_for_unknown_outcomes_alone(studio: vg.Studio) -> None:
     """A clip that is on its way cannot be adopted, resolved or sent again."""
     clip = studio.generate(**ASKED)
-    for way in (lambda: clip.adopt("x"), lambda: clip.resolve(not_billed=True), lambda: clip.resubmit(accept_double_charge=True)):
+    for way in (
+        lambda: clip.adopt("x"),
+        lambda: clip.resolve(not_billed=True),
+        lambda: clip.resubmit(accept_double_charge=True),
+    ):
         with pytest.raises(vg.InvalidRequest, match="unknown outcome"):
             way()

@@ -82,7 +82,9 @@ def test_resume_after_a_killed_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel and its simulator are killed; a new one finds the task again and brings the clip home."""
     monkeypatch.setenv("VIDGEN_SIMULATE_SPEED", "1")
     code = textwrap.dedent(LEFT).format(asked=ASKED)
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         id, task_id = process.stdout.readline().split()
         process.send_signal(signal.SIGKILL)
@@ -142,7 +144,9 @@ def test_the_list_of_providers_shows_no_part_of_a_key(monkeypatch: pytest.Monkey
 
 def test_a_report_can_be_pasted(studio: vg.Studio) -> None:
     """Request, model, task id, window, their words; no query of a URL."""
-    clip = studio.generate("a boat (simulate fail=upstream)", reference_images=["https://h/a.png?signature=secret"], **ASKED)
+    clip = studio.generate(
+        "a boat (simulate fail=upstream)", reference_images=["https://h/a.png?signature=secret"], **ASKED
+    )
     with pytest.raises(vg.GenerationFailed):
         clip.wait(30)
     report = clip.report()
@@ -154,7 +158,9 @@ def test_a_report_can_be_pasted(studio: vg.Studio) -> None:
 def test_code_makes_the_same_request(studio: vg.Studio) -> None:
     """Copy as code: the call evaluates to the same identity, media given as data included."""
     Image.new("RGB", (320, 320), "teal").save("boat.png")
-    clip = studio.generate('say "hi"\n一只纸船', reference_images=["boat.png"], extra={"metadata": {"seed": 3}}, **ASKED)
+    clip = studio.generate(
+        'say "hi"\n一只纸船', reference_images=["boat.png"], extra={"metadata": {"seed": 3}}, **ASKED
+    )
     Path("boat.png").unlink()
     names = {"vg": studio}
     again = eval(clip.code(), names)
@@ -162,7 +168,7 @@ def test_code_makes_the_same_request(studio: vg.Studio) -> None:
 
 
 def test_a_clip_belongs_to_its_mode(studio: vg.Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Simulated and paid clips are never mixed up: a real Studio leaves a simulated clip as it is, and says how to go on."""
+    """Simulated and paid clips are never mixed up: a real Studio leaves a simulated one as it is, and says why."""
     clip = studio.generate("a boat (simulate seconds=200)", **ASKED)
     with vg.Studio(keys={"relaydance": "sk-x"}) as real:
         assert real.resume() == []

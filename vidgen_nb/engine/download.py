@@ -1,4 +1,4 @@
-"""A clip on its way home: streamed to a temporary file, checked to be whole, then renamed. Nothing paid for is deleted."""
+"""A clip on its way home: streamed to a temporary file, checked to be whole, renamed. Nothing paid for is deleted."""
 
 import asyncio
 import hashlib
@@ -129,7 +129,7 @@ def _checked(path: Path, body: _Body, total: int | None) -> Fetched:
     if not matched:
         raise Trouble(f"{body.size} bytes came, and they are no whole MP4")
     kept = path.with_name(path.name.removeprefix(".").split(".")[0] + "_received" + magic_suffix(path))
-    os.replace(path, kept)
+    path.replace(kept)
     raise NotAVideo(kept)
 
 
@@ -162,7 +162,7 @@ async def check_address(url: str, gateway: Gateway, allowed: Collection[str]) ->
 
 
 def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address a host spells, in any spelling the system's resolver takes: 2130706433, 0177.1, 0x7f.1, ::ffff:7f00:1."""
+    """The address a host spells, in any spelling the resolver takes: 2130706433, 0177.1, 0x7f.1, ::ffff:7f00:1."""
     with suppress(ValueError):
         return ipaddress.ip_address(host.partition("%")[0])
     with suppress(OSError):

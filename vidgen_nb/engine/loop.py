@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class BackgroundLoop:
-    """An event loop in a daemon thread. `run` and `call` may be used from any thread, with or without a loop of its own."""
+    """An event loop in a daemon thread. `run` and `call` may be used from any thread, with a loop of its own or not."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -82,7 +82,7 @@ def _hand_over(done: "asyncio.Task[Any]", promise: "Future[Any]") -> None:
 class SerialThread:
     """Runs functions one after the other in a daemon thread, for a loop that must not wait for the disk.
 
-    An executor would refuse work while the interpreter shuts down, which is when a last outcome may still have to be kept.
+    An executor refuses work while the interpreter shuts down, which is when a last outcome may still have to be kept.
     """
 
     def __init__(self, name: str) -> None:

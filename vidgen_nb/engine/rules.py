@@ -60,7 +60,7 @@ def judge(provider: Provider, outcome: Outcome, *, attempt: int, now: float) -> 
 
 
 def accepted(provider: Provider, reading: Reading, now: float) -> dict[str, Any]:
-    """The values of a task which the provider took. How it ended, if it says so already, is for the first poll to see."""
+    """The values of a task which the provider took. How it ended, if it says so already, the first poll will see."""
     running = status_of(provider, reading.word) is Status.RUNNING and bool(reading.word)
     values = {"task_id": reading.task_id, "word": reading.word, "answered": now, "error": None}
     values |= {"status": Status.RUNNING, "started": now} if running else {"status": Status.QUEUED}
@@ -70,7 +70,11 @@ def accepted(provider: Provider, reading: Reading, now: float) -> dict[str, Any]
 def _refusal(provider: Provider, reply: Reply, now: float) -> Failure | None:
     if reply.status in {307, 308}:  # the provider did not read the request: it named another place for it
         moved = reply.headers.get("location", "another address").split("?")[0]
-        return Failure("ProviderRefused", f"The base URL of {provider.TITLE} moved to {moved}.", hint=f"Set {provider.BASE} to the new address.")
+        return Failure(
+            "ProviderRefused",
+            f"The base URL of {provider.TITLE} moved to {moved}.",
+            hint=f"Set {provider.BASE} to the new address.",
+        )
     kind = refusal_kind(provider, reply)
     if kind is None:
         return None
@@ -98,7 +102,7 @@ def _unknown(detail: str, now: float, said: str = "") -> dict[str, Any]:
 
 
 def retry_after(reply: Reply, now: float) -> float | None:
-    """Seconds to wait by the Retry-After header: a number or an HTTP date, 0 if it lies in the past, None if unreadable."""
+    """Seconds to wait by the Retry-After header: a number or a date, 0 for the past, None if unreadable."""
     value = reply.headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
         return float(value)
@@ -109,7 +113,7 @@ def retry_after(reply: Reply, now: float) -> float | None:
 
 
 def mend(text: str) -> Any:
-    """The JSON that a broken-off text began with: cut behind its last whole value, and closed. None if there is none."""
+    """The JSON that a broken-off text began with, cut behind its last whole value and closed; None if there is none."""
     closers: list[str] = []
     best = ""
     for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[{}\[\],]', text):
@@ -135,14 +139,16 @@ SETTLED_AFTER = 600.0  # seconds after the window closed: what is not in the pro
 
 
 def matches(record: Record, found: Sequence[Found]) -> list[Found]:
-    """The tasks which could be the lost submission: the same model, prompt and parameters, submitted inside its window."""
+    """The tasks which could be the lost submission: same model, prompt and parameters, submitted inside its window."""
     begin, end = (record.sent or record.created) - CLOCK_SKEW, (record.answered or record.created) + CLOCK_SKEW
     wanted = {"model": record.model, **record.asked}
 
     def same(task: Found) -> bool:
         told = {name: value for name, value in task.asked.items() if value not in (None, "", [])}
         agree = all(told[name] == value for name, value in wanted.items() if name in told)
-        return agree and told.get("prompt") == record.prompt and (task.submitted is None or begin <= task.submitted <= end)
+        return (
+            agree and told.get("prompt") == record.prompt and (task.submitted is None or begin <= task.submitted <= end)
+        )
 
     return [task for task in found if same(task)]
 
@@ -212,18 +218,34 @@ def absorb(
 def stuck(reason: str, message: str, now: float, hint: str = "") -> dict[str, Any]:
     """The values of a generation which has no file yet and can be resumed."""
     sentence = f"{message[:1].upper()}{message[1:]}."
-    return {"status": Status.STUCK, "reason": reason, "error": Failure("GenerationStuck", sentence, hint=hint), "finished": now}
+    return {
+        "status": Status.STUCK,
+        "reason": reason,
+        "error": Failure("GenerationStuck", sentence, hint=hint),
+        "finished": now,
+    }
 
 
 def _trouble(
-    provider: Provider, record: Record, patience: Patience, reply: Reply | None, *, now: float, age: float, timing: Timing
+    provider: Provider,
+    record: Record,
+    patience: Patience,
+    reply: Reply | None,
+    *,
+    now: float,
+    age: float,
+    timing: Timing,
 ) -> Absorbed:
     """A poll without news of the task: nobody answered, or not about it."""
     troubled = replace(patience, trouble=patience.trouble + 1)
     unverified = getattr(provider, "QUERY_UNVERIFIED", "")
     if unverified and reply is not None and reply.status in {404, 405}:
-        message = f"{provider.TITLE} has no such query address, and its page documents none; the task id is {record.task_id}"
-        hint = f"Look the task up in its console, then set the option {unverified!r} of {provider.NAME} and clip.resume()."
+        message = (
+            f"{provider.TITLE} has no such query address, and its page documents none; the task id is {record.task_id}"
+        )
+        hint = (
+            f"Look the task up in its console, then set the option {unverified!r} of {provider.NAME} and clip.resume()."
+        )
         return Absorbed(stuck("query_unverified", message, now, hint), troubled)
     kind = refusal_kind(provider, reply) if reply is not None else None
     if kind in {"AuthError", "PermissionDenied"}:
@@ -232,7 +254,10 @@ def _trouble(
         return _missing(provider, record, troubled, now=now, age=age, timing=timing)
     wait = retry_after(reply, now) if reply is not None else None
     since = record.unreachable_since or now
-    return Absorbed({"unreachable_since": since, "needs_key": False}, replace(troubled, retry_after=wait, misses=0, missed_since=None))
+    return Absorbed(
+        {"unreachable_since": since, "needs_key": False},
+        replace(troubled, retry_after=wait, misses=0, missed_since=None),
+    )
 
 
 def _missing(

@@ -1,7 +1,7 @@
 """The one loop: it submits, polls and brings home every generation of a Studio, in a thread of its own.
 
-The rules say what an answer means; this module carries it out and writes it down. Each row is owned by one living process;
-a row of another one is only watched, and taken over when its owner dies.
+The rules say what an answer means; this module carries it out and writes it down. Each row is owned by one living
+process; a row of another one is only watched, and taken over when its owner dies.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
+from vidgen_nb import errors
 from vidgen_nb.engine import download, rules, shelf
 from vidgen_nb.engine.loop import BackgroundLoop, SerialThread
 from vidgen_nb.engine.wire import Gateway, Wire
-from vidgen_nb import errors
 from vidgen_nb.errors import LedgerUnavailable, VidgenError
 from vidgen_nb.ledger import Conflict, Ledger
 from vidgen_nb.media.redact import without_secrets
@@ -89,8 +89,8 @@ class Runner:
         return job.record if job is not None else otherwise
 
     def submit(self, id: str, call: Call) -> "Future[Record]":
-        """Send the POST of a row whose identity was claimed by `Ledger.intend`. The future gives the record once its fate is
-        known; whoever stops waiting for it does not stop the POST."""
+        """Send the POST of a row whose identity was claimed by `Ledger.intend`. The future gives the record once its
+        fate is known; whoever stops waiting for it does not stop the POST."""
         future = self._loop.run(self._submit(self._jobs[id], call))
         self._submitting.add(future)
         future.add_done_callback(self._submitting.discard)
@@ -108,7 +108,7 @@ class Runner:
         self._loop.call(self._schedule, job, 0.0)
 
     def ask(self, gateway: Gateway, call: Call, title: str) -> Reply:
-        """Put a question that belongs to no generation, such as the live catalogue. Raises what the provider refuses with."""
+        """Put a question that belongs to no generation, such as the live catalogue. Raises what it is refused with."""
         outcome = self._loop.run(self._wire.ask(gateway, call)).result()
         reply = outcome.reply if outcome.fate == "answered" else None
         if reply is not None and reply.ok and refusal_kind(gateway.provider, reply) is None:
@@ -255,7 +255,9 @@ class Runner:
     async def _confirm(self, job: _Job, candidate: str) -> dict[str, Any] | None:
         """Ask once whether the provider knows a task id that was read out of a broken answer."""
         provider, gateway = job.gateway.provider, job.gateway
-        outcome = await self._wire.ask(gateway, provider.poll(Task(candidate, job.record.model, job.record.asked), gateway.options))
+        outcome = await self._wire.ask(
+            gateway, provider.poll(Task(candidate, job.record.model, job.record.asked), gateway.options)
+        )
         if outcome.fate != "answered" or outcome.reply is None or not outcome.reply.ok:
             return None
         reading = provider.read_poll(outcome.reply)
@@ -278,10 +280,18 @@ class Runner:
         task = Task(record.task_id, record.model, record.asked)
         outcome = await self._wire.ask(gateway, gateway.provider.poll(task, gateway.options))
         seen = rules.absorb(
-            gateway.provider, record, job.patience, outcome, now=time.time(), age=time.monotonic() - job.born, timing=self.timing
+            gateway.provider,
+            record,
+            job.patience,
+            outcome,
+            now=time.time(),
+            age=time.monotonic() - job.born,
+            timing=self.timing,
         )
         job.patience = seen.patience
-        wait = rules.next_wait(job.patience, age=time.monotonic() - job.born, timing=self.timing) * random.uniform(0.9, 1.1)
+        wait = rules.next_wait(job.patience, age=time.monotonic() - job.born, timing=self.timing) * random.uniform(
+            0.9, 1.1
+        )
         await self._write(job, **seen.values, **self._raw(outcome), next_call=time.time() + wait)
         if seen.urls:
             wait = await self._bring_home(job, seen.urls)
@@ -298,7 +308,9 @@ class Runner:
         except download.LinkExpired:
             job.patience = replace(job.patience, links=job.patience.links + 1)
             if job.patience.links > rules.FRESH_LINKS:
-                values = rules.stuck("media_expired", "the link to the video expired before the file was whole", time.time())
+                values = rules.stuck(
+                    "media_expired", "the link to the video expired before the file was whole", time.time()
+                )
         except download.Trouble as error:
             job.patience = trouble
             _log.debug("download of %s: %s", job.record.id, error)
@@ -307,7 +319,9 @@ class Runner:
             hint = "If you trust that host: Studio(allow_media_hosts=[…]), then clip.resume()."
             values = rules.stuck("media_refused", f"the video was not fetched: {error}", time.time(), hint)
         except download.NotAVideo as error:
-            values = rules.stuck("not_mp4", f"the provider sent a file that is no MP4; it is kept as {error.path}", time.time())
+            values = rules.stuck(
+                "not_mp4", f"the provider sent a file that is no MP4; it is kept as {error.path}", time.time()
+            )
         except OSError as error:
             message = f"the disk did not take the file ({error.strerror or type(error).__name__})"
             values = rules.stuck("disk", message, time.time(), "Free some space, then clip.resume(): it costs nothing.")
@@ -330,14 +344,19 @@ class Runner:
                 timing=self.timing, allowed=self.allowed_hosts, tell=tell,
             )  # fmt: skip
             files.append(await asyncio.to_thread(shelf.keep, home, job.record, index, fetched))
-        done: dict[str, Any] = {"status": Status.SUCCEEDED, "files": tuple(files), "progress": 100.0, "finished": time.time()}
+        done: dict[str, Any] = {
+            "status": Status.SUCCEEDED,
+            "files": tuple(files),
+            "progress": 100.0,
+            "finished": time.time(),
+        }
         done |= {"error": None, "reason": ""}
         await asyncio.to_thread(shelf.write_recipe, home, replace(job.record, **done))
         await self._insist(job, done)
 
     # ── writing down, telling ─────────────────────────────────────────────────
     async def _write(self, job: _Job, **values: Any) -> None:
-        """Show new values, and commit them if they weigh anything: a poll that only moved the progress writes no row."""
+        """Show new values, and commit them if they weigh anything: a poll that only moved the progress does not."""
         new = replace(job.record, **values, updated=time.time())
         if any(getattr(new, name) != getattr(job.saved, name) for name in _WEIGHTY):
             kept = {name: getattr(new, name) for name in _NAMES - TRANSIENT - {"id", "identity", "owner", "revision"}}
@@ -350,7 +369,8 @@ class Runner:
         """Write down what must not be lost (a task id, a finished file), however long the disk takes to come round."""
         for attempt in range(8):
             try:
-                return await self._write(job, **values)
+                await self._write(job, **values)
+                return
             except Conflict as conflict:
                 job.saved = conflict.now
                 job.record = replace(conflict.now, reused=job.record.reused)

@@ -21,7 +21,7 @@ POSTER_BYTES = 12_000
 
 def stem(record: Record, index: int = 0) -> str:
     """`2026-11-21_3f9c2a17be`, and `…_2` for a task's second video."""
-    date = datetime.fromtimestamp(record.created).strftime("%Y-%m-%d")
+    date = datetime.fromtimestamp(record.created).astimezone().strftime("%Y-%m-%d")
     return f"{date}_{record.id.removeprefix('vg-')}" + (f"_{index + 1}" if index else "")
 
 
@@ -33,7 +33,7 @@ def temporary(home: Path, record: Record, index: int, owner: str) -> Path:
 def keep(home: Path, record: Record, index: int, fetched: Fetched) -> ClipFile:
     """Give a whole clip its name, and look at what is in it. Raises NotAVideo for an MP4 which holds no picture."""
     clip = home / "clips" / f"{stem(record, index)}.mp4"
-    os.replace(fetched.path, clip)
+    fetched.path.replace(clip)
     _sync_folder(clip.parent)
     poster = clip.with_suffix(".jpg")
     unreadable = False
@@ -60,7 +60,9 @@ def keep(home: Path, record: Record, index: int, fetched: Fetched) -> ClipFile:
 def write_recipe(home: Path, record: Record) -> Path:
     """Everything the ledger knows of a finished clip, as JSON beside it: from these files the ledger can be rebuilt."""
     path = home / "clips" / f"{stem(record)}.json"
-    write_whole(path, (json.dumps(as_json(record), ensure_ascii=False, indent=1) + "\n").encode("utf-8", "surrogatepass"))
+    write_whole(
+        path, (json.dumps(as_json(record), ensure_ascii=False, indent=1) + "\n").encode("utf-8", "surrogatepass")
+    )
     return path
 
 

@@ -1,7 +1,7 @@
 """The only module that knows httpx: it carries a Call there and a Reply back, and says what became of the bytes.
 
-A POST is sent on a fresh connection, once, with no retries and no redirects. Whether anything of it left this machine is
-judged by positive evidence alone: the trace of httpx's own HTTP/1.1 transport. No trace, no proof.
+A POST is sent on a fresh connection, once, with no retries and no redirects. Whether anything of it left this machine
+is judged by positive evidence alone: the trace of httpx's own HTTP/1.1 transport. No trace, no proof.
 """
 
 import asyncio
@@ -102,7 +102,12 @@ class Wire:
 
     # one exchange
     async def _exchange(
-        self, client: httpx.AsyncClient, gateway: Gateway, request: httpx.Request, evidence: "_Evidence", patience: float
+        self,
+        client: httpx.AsyncClient,
+        gateway: Gateway,
+        request: httpx.Request,
+        evidence: "_Evidence",
+        patience: float,
     ) -> Outcome:
         token = _quiet.set(True)
         body, status, headers, detail = bytearray(), 0, httpx.Headers(), ""
@@ -133,7 +138,9 @@ class Wire:
             headers["Content-Type"] = "application/json"
         limits = httpx.Timeout(patience, connect=self._timing.connect)
         url = gateway.base_url + call.path
-        return client.build_request(call.method, url, params=dict(call.params) or None, content=content, headers=headers, timeout=limits)
+        return client.build_request(
+            call.method, url, params=dict(call.params) or None, content=content, headers=headers, timeout=limits
+        )
 
     # clients
     def _kept_client(self, url: str) -> httpx.AsyncClient:
@@ -267,7 +274,14 @@ def _hush(record: logging.LogRecord) -> bool:
 
 def _silence_logs() -> None:
     """httpx logs whole URLs at INFO and httpcore headers at DEBUG: not for our requests, whose URLs may be signed."""
-    for name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks"):
+    for name in (
+        "httpx",
+        "httpcore.connection",
+        "httpcore.http11",
+        "httpcore.http2",
+        "httpcore.proxy",
+        "httpcore.socks",
+    ):
         logger = logging.getLogger(name)
         if _hush not in logger.filters:
             logger.addFilter(_hush)

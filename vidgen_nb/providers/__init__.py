@@ -1,5 +1,5 @@
-"""The providers: one file each, found by name. Adding one is its file and a line here; other packages use the entry point
-group `vidgen_nb.providers`, a notebook `vg.register`."""
+"""The providers: one file each, found by name. Adding one is its file and a line here; other packages use the entry
+point group `vidgen_nb.providers`, a notebook `vg.register`."""
 
 import importlib
 from importlib.metadata import entry_points

@@ -1,7 +1,8 @@
 """What a provider file must say, and the few readers which all of them share.
 
-A provider is a module (or any object) with the names of `Provider`: facts as data, then pure functions in pairs. It never
-sends, sleeps, catches or formats: what it returns are values, so that a test compares values and nobody mocks HTTP.
+A provider is a module (or any object) with the names of `Provider`: facts as data, then pure functions in pairs. It
+never sends, sleeps, catches or formats: what it returns are values, so that a test compares values and nobody mocks
+HTTP.
 """
 
 import base64
@@ -26,8 +27,9 @@ Options = Mapping[str, Any]
 class Model:
     """One row of a provider's table: what a model takes, where that is stated, and when it was checked.
 
-    `takes` maps a parameter to the values offered (a range, a tuple, a set); a parameter it does not name is not limited
-    here. `lacks` names the parameters which this model does not take at all. `media` overrides the provider's `MEDIA`.
+    `takes` maps a parameter to the values offered (a range, a tuple, a set); a parameter it does not name is not
+    limited here. `lacks` names the parameters which this model does not take at all. `media` overrides the provider's
+    `MEDIA`.
     """
 
     name: str
@@ -42,7 +44,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Proof that nothing was accepted: the provider's `code`, the class in `errors` it means, and where that is stated."""
+    """Proof that nothing was accepted: the provider's `code`, the class in `errors` it means, and its source."""
 
     code: str
     kind: str
@@ -91,12 +93,13 @@ class Task:
 class Provider(Protocol):
     """What a provider file must say; what a service does not have is left out.
 
-    Optional facts: `SITES` (name → base URL, chosen by the option "site"), `API_WIDE` (a Model: the limits of models which
-    the table does not list), `MEDIA` (parameter → MediaLimits), `TAKES_DATA` (kinds of media that may be sent as data) and
-    `UPLOAD` (what to do with the others), `SEARCH` (how a lost submission can be found) and `CONSOLE` (where a person looks),
-    `REPORTS_PROGRESS` (False where it never does), `QUERY_UNVERIFIED` (the option which sets a query path nobody verified).
-    Optional functions: `unfold(given)` (the page's own nesting → flat names, and what is wrong with it), `rules(request)`
-    (limits across parameters), `advise(request)` (warnings), `search(request, options)`/`read_search(reply)`,
+    Optional facts: `SITES` (name → base URL, chosen by the option "site"), `API_WIDE` (a Model: the limits of models
+    which the table does not list), `MEDIA` (parameter → MediaLimits), `TAKES_DATA` (kinds of media that may be sent as
+    data) and `UPLOAD` (what to do with the others), `SEARCH` (how a lost submission can be found) and `CONSOLE`
+    (where a person looks), `REPORTS_PROGRESS` (False where it never does), `QUERY_UNVERIFIED` (the option which sets
+    a query path nobody verified). Optional functions: `unfold(given)` (the page's own nesting → flat names, and what
+    is wrong with it), `rules(request)` (limits across parameters), `advise(request)` (warnings), `search(request,
+    options)`/`read_search(reply)` (None where the reply is no whole list: a task's absence then proves nothing),
     `models(options)`/`read_models(reply)`.
     """
 
@@ -164,8 +167,8 @@ Audios = Annotated[tuple[Medium, ...], MediaField("audio", many=True)]
 class Request(BaseModel):
     """A request in the common vocabulary: fields under our names, the page's names as `validation_alias`.
 
-    Each field's description is what `generate()`, the form and the catalogue say about it; its `examples[0]`, where given,
-    is the provider's documented default.
+    Each field's description is what `generate()`, the form and the catalogue say about it; its `examples[0]`, where
+    given, is the provider's documented default.
     """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True, arbitrary_types_allowed=True)
@@ -179,7 +182,10 @@ class Request(BaseModel):
 
 def media_fields(request_type: type[Request]) -> dict[str, MediaField]:
     """The reference-media fields of a request model, by our name."""
-    marks = {name: [m for m in info.metadata if isinstance(m, MediaField)] for name, info in request_type.model_fields.items()}
+    marks = {
+        name: [m for m in info.metadata if isinstance(m, MediaField)]
+        for name, info in request_type.model_fields.items()
+    }
     return {name: found[0] for name, found in marks.items() if found}
 
 
@@ -210,7 +216,10 @@ def offers(row: Model, values: Mapping[str, Any]) -> Iterable[Problem]:
         if parameter in row.lacks:
             yield Problem(parameter, f"{row.name} does not take it {tail}")
         elif parameter in row.takes and value not in row.takes[parameter]:
-            yield Problem(parameter, f"{value} is not offered by {row.name}: it takes {choices(row.takes[parameter], parameter)} {tail}")
+            yield Problem(
+                parameter,
+                f"{value} is not offered by {row.name}: it takes {choices(row.takes[parameter], parameter)} {tail}",
+            )
 
 
 def choices(values: Collection[Any], parameter: str = "") -> str:
@@ -319,7 +328,9 @@ HTTP_REFUSALS: Mapping[int, str] = {
 }
 """Statuses by which each of the five proves that it accepted nothing. 307 and 308 are read by the engine."""
 
-_MODERATION = re.compile(r"sensitive|moderat|risk.?control|content.?(filter|policy)|privacyinformation|violat", re.IGNORECASE)
+_MODERATION = re.compile(
+    r"sensitive|moderat|risk.?control|content.?(filter|policy)|privacyinformation|violat", re.IGNORECASE
+)
 _BALANCE = re.compile(r"quota|balance|credit|insufficient|余额|额度|积分", re.IGNORECASE)
 
 

@@ -199,6 +199,7 @@ class Simulator:
                 answer = self._serve(visit, dialect, route, task_id)
                 break
             except Refusal as refusal:
+                refusal.does, refusal.shape = route.does, self._shapes.get(dialect.NAME, "")
                 refused.append((dialect, refusal))
             except Exception as problem:  # a dialect at work: its author is to see what is wrong with it
                 visit.note = f"the dialect {dialect.NAME} failed: {problem!r}"
@@ -233,7 +234,7 @@ class Simulator:
         invalid_url = Refusal("NotFound", f"Invalid URL ({visit.method} {visit.path})")
         dialect, refusal = refused[0] if refused else (speakers[0], invalid_url)
         reply = dialect.refuse(refusal)
-        if reply.text:
+        if reply.body is None:
             return Response(reply.text, reply.status, dict(reply.headers))
         return JSONResponse(reply.body, reply.status, dict(reply.headers))
 
@@ -315,7 +316,8 @@ class Simulator:
                 await asyncio.wrap_future(self._films.of(task.ask))
         view = self._view(task, self._origin)
         query = next(route for route in dialect.ROUTES if route.does == "query")
-        body = query.shapes.get(self._shapes.get(dialect.NAME, ""), query.reply)(view)
+        describe = query.shapes.get(self._shapes.get(dialect.NAME, ""), query.reply)
+        body = getattr(dialect, "callback", describe)(view)
         status, note = await deliver(task.ask.callback_url, body)
         self.log.append(Entry(time.time(), "CALLBACK", task.ask.callback_url, status, task.id, note))
 

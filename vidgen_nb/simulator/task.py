@@ -6,7 +6,8 @@ What a person may ask of it stands in the prompt, in words which never reach the
     (simulate seconds=20)           run for 20 s (about 6 s otherwise)
     (simulate fail=moderation)      fail at 50 % of the run; fail=upstream is the other kind
     (simulate fail=upstream at=60)  fail at 60 %
-    (simulate refuse=moderation)    be refused: moderation, auth, permission, quota, busy, or server (an HTML 502)
+    (simulate refuse=moderation)    be refused: moderation, auth, permission, quota, busy, server (an HTML 502), or
+                                    internal (the provider's own 500, where it has one)
     (simulate lost_reply)           be accepted, and have the connection closed without an answer
     (simulate expires=2)            media URLs which die after 2 s (30 minutes otherwise)
 
@@ -15,6 +16,7 @@ All seconds are simulated: a Simulator of speed 10 makes 5 of them pass in half 
 
 import hashlib
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -25,13 +27,19 @@ Role = Literal["reference", "first_frame", "last_frame"]
 
 
 class Refusal(Exception):
-    """The request is not accepted. `kind` is the name of a class in `errors`, `message` names the field."""
+    """The request is not accepted. `kind` is the name of a class in `errors`, `message` names the field.
+
+    `moment` is when, in epoch seconds. Before a dialect words it, `does` and `shape` say what kind of Route refused,
+    and which of the known shapes was chosen.
+    """
 
     def __init__(self, kind: str, message: str, *, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.retry_after = retry_after
+        self.moment = time.time()
+        self.does = self.shape = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,7 @@ _DIRECTIVE = re.compile(r"\(simulate\b([^)]*)\)", re.IGNORECASE)
 _REFUSALS = {
     "auth": "AuthError",
     "busy": "RateLimited",
+    "internal": "ServerError",
     "moderation": "ModerationRejected",
     "permission": "PermissionDenied",
     "quota": "InsufficientBalance",

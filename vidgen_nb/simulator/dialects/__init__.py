@@ -41,6 +41,7 @@ class Dialect(Protocol):
 
     NAME: the provider's, and the folder it is mounted under. BASE: the path of its documented base URL ("" or "/v1").
     TASK_ID: its task ids, as a format for 32 hex digits ("task_{}", or "{:.24}" for the first 24).
+    Where a webhook does not get what a query gives, `callback(view)` returns what it gets.
     """
 
     NAME: str
