@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from vidgen_nb import providers
 from vidgen_nb.engine.rules import SETTLED_AFTER, matches
 from vidgen_nb.errors import InvalidRequest, SubmitUnknown
+from vidgen_nb.providers.contract import Found
 from vidgen_nb.records import Failure, Record, Status
 
 if TYPE_CHECKING:
@@ -33,17 +34,17 @@ class Rescue:
                 "or clip.resolve(not_billed=True).",
                 generation=clip,
             )
-        found = [
-            task
-            for task in matches(record, self._studio.search(record))
-            if self._studio.ledger.by_task(record.provider, record.origin, task.task_id) is None
-        ]
-        if len(found) == 1:
-            self.adopt(record, found[0].task_id)
+        listed = self._studio.search(record)
+        if listed is None:
+            message = f"{spec.TITLE} gave no list that can be read, so nothing can be told. Nothing has changed."
+            raise SubmitUnknown(message, hint="clip.reconcile() asks again.", generation=clip)
+        same, perhaps = matches(record, [task for task in listed if not self._is_known(record, task)])
+        if len(same) == 1 and not perhaps:
+            self.adopt(record, same[0].task_id)
             return
-        if found:
-            ids = ", ".join(task.task_id for task in found)
-            message = f"{spec.TITLE} has {len(found)} tasks that could be it: {ids}. Nothing has changed."
+        if same or perhaps:
+            ids = ", ".join(task.task_id for task in [*same, *perhaps])
+            message = f"{spec.TITLE} has tasks that could be it: {ids}. Nothing has changed."
             raise SubmitUnknown(message, hint="clip.adopt(task_id) takes the one which you recognise.", generation=clip)
         if time.time() - (record.answered or record.created) < SETTLED_AFTER:
             message = f"{spec.TITLE} lists no such task yet. Nothing has changed."
@@ -53,6 +54,9 @@ class Rescue:
             "NotSent", f"{spec.TITLE} lists no such task: it was never accepted.", hint="It is safe to run again."
         )
         self._studio.decide(record, status=Status.REFUSED, error=failure, finished=time.time())
+
+    def _is_known(self, record: Record, task: Found) -> bool:
+        return self._studio.ledger.by_task(record.provider, record.origin, task.task_id) is not None
 
     def adopt(self, record: Record, task_id: str) -> None:
         """Tie the submission to a task which a person found, and go on from there."""

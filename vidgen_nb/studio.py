@@ -309,14 +309,13 @@ class Studio:
         self._runner.hold(record, self._gateways.of(record))
         self._runner.move(record.id, **values).result()
 
-    def search(self, record: Record) -> list[Found]:
-        """Ask the provider for its tasks, to find a lost submission among them. Raises what it refuses with."""
+    def search(self, record: Record) -> list[Found] | None:
+        """The provider's tasks, to find a lost submission among them; None where its answer is no whole list."""
         gateway = self._gateways.of(record)
         spec: Any = gateway.provider  # `search` and `read_search` are optional in the contract
         asked = self._ask(gateway, None, record.asked, record.take, record.extra, check=False)
-        found: list[Found] = spec.read_search(
-            self._runner.ask(gateway, spec.search(asked.request, gateway.options), spec.TITLE)
-        )
+        reply = self._runner.ask(gateway, spec.search(asked.request, gateway.options), spec.TITLE)
+        found: list[Found] | None = spec.read_search(reply)
         return found
 
     def resubmit(self, record: Record) -> None:

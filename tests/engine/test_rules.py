@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from vidgen_nb.engine import rules
 from vidgen_nb.engine.rules import Patience, absorb, judge, mend, next_wait, retry_after
 from vidgen_nb.providers import relaydance
+from vidgen_nb.providers.contract import Found
 from vidgen_nb.records import Outcome, Record, Reply, Status, Timing
 
 NOW = 1_800_000_000.0
@@ -286,3 +287,22 @@ def test_trouble_backs_off_and_heeds_retry_after() -> None:
     assert gaps == sorted(gaps)
     assert gaps[-1] == TIMING.max_gap
     assert next_wait(Patience(polls=1, trouble=1, retry_after=90), age=5, timing=TIMING) == 90
+
+
+# ── searching for a lost submission ───────────────────────────────────────────
+def test_which_listed_task_is_the_lost_one() -> None:
+    """The same model, prompt and parameters inside the window; a trimmed prompt is ours, a missing one is nobody's."""
+    asked = {"prompt": "a boat --dur 5", "duration": 5}
+    lost = record(Status.UNKNOWN, asked=asked, sent=NOW, answered=NOW + 60)
+    same = {"model": "m", "prompt": "a boat", "duration": 5}
+    listed = {
+        "it": Found("it", NOW + 1, same),
+        "long ago": Found("long ago", NOW - 4000, same),
+        "another prompt": Found("another prompt", NOW + 1, {**same, "prompt": "a fox"}),
+        "another length": Found("another length", NOW + 1, {**same, "duration": 8}),
+        "another model": Found("another model", NOW + 1, {**same, "model": "n"}),
+        "says nothing": Found("says nothing", NOW + 1, {"model": "m"}),
+    }
+    certain, perhaps = rules.matches(lost, list(listed.values()))
+    assert [task.task_id for task in certain] == ["it"]
+    assert [task.task_id for task in perhaps] == ["says nothing"]

@@ -12,7 +12,16 @@ from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from vidgen_nb.providers.contract import Found, Provider, Reading, error_words, failure_kind, refusal_kind, status_of
+from vidgen_nb.providers.contract import (
+    HTTP_REFUSALS,
+    Found,
+    Provider,
+    Reading,
+    error_words,
+    failure_kind,
+    refusal_kind,
+    status_of,
+)
 from vidgen_nb.records import UNKNOWN_COST, Failure, Outcome, Record, Reply, Status, Timing
 
 CONNECT_TRIES = 3
@@ -76,6 +85,8 @@ def _refusal(provider: Provider, reply: Reply, now: float) -> Failure | None:
             hint=f"Set {provider.BASE} to the new address.",
         )
     kind = refusal_kind(provider, reply)
+    if kind == "TaskNotFound":  # an answer about some task proves nothing about this one
+        kind = HTTP_REFUSALS.get(reply.status)
     if kind is None:
         return None
     code, said = error_words(reply)
@@ -138,19 +149,26 @@ CLOCK_SKEW = 120.0  # seconds by which the provider's clock may differ from ours
 SETTLED_AFTER = 600.0  # seconds after the window closed: what is not in the provider's list by then was never accepted
 
 
-def matches(record: Record, found: Sequence[Found]) -> list[Found]:
-    """The tasks which could be the lost submission: same model, prompt and parameters, submitted inside its window."""
+def matches(record: Record, found: Sequence[Found]) -> tuple[list[Found], list[Found]]:
+    """The tasks submitted inside the window of a lost submission: those that are it, and those that may be.
+
+    A server may trim or cut the prompt it repeats: a beginning of ours is ours. One that repeats none may be anybody's.
+    """
     begin, end = (record.sent or record.created) - CLOCK_SKEW, (record.answered or record.created) + CLOCK_SKEW
-    wanted = {"model": record.model, **record.asked}
-
-    def same(task: Found) -> bool:
+    wanted = {"model": record.model, **{name: value for name, value in record.asked.items() if name != "prompt"}}
+    same: list[Found] = []
+    perhaps: list[Found] = []
+    for task in found:
         told = {name: value for name, value in task.asked.items() if value not in (None, "", [])}
-        agree = all(told[name] == value for name, value in wanted.items() if name in told)
-        return (
-            agree and told.get("prompt") == record.prompt and (task.submitted is None or begin <= task.submitted <= end)
-        )
-
-    return [task for task in found if same(task)]
+        inside = task.submitted is None or begin <= task.submitted <= end
+        if not inside or any(told[name] != value for name, value in wanted.items() if name in told):
+            continue
+        prompt = str(told.get("prompt", "")).strip()
+        if not prompt:
+            perhaps.append(task)
+        elif record.prompt.strip().startswith(prompt):
+            same.append(task)
+    return same, perhaps
 
 
 # ── polling ───────────────────────────────────────────────────────────────────

@@ -329,7 +329,7 @@ HTTP_REFUSALS: Mapping[int, str] = {
 """Statuses by which each of the five proves that it accepted nothing. 307 and 308 are read by the engine."""
 
 _MODERATION = re.compile(
-    r"sensitive|moderat|risk.?control|content.?(filter|policy)|privacyinformation|violat", re.IGNORECASE
+    r"sensitive|moderat|risk.?control|content.?(filter|policy)|privacyinformation|violat|敏感|审核|违规", re.IGNORECASE
 )
 _BALANCE = re.compile(r"quota|balance|credit|insufficient|余额|额度|积分", re.IGNORECASE)
 

@@ -34,7 +34,7 @@ from starlette.routing import Route as Endpoint
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from vidgen_nb.errors import UnknownProvider
-from vidgen_nb.records import Json, Status
+from vidgen_nb.records import Json, Reply, Status
 from vidgen_nb.simulator import film
 from vidgen_nb.simulator.callback import deliver
 from vidgen_nb.simulator.dialects import Dialect, Route, find
@@ -233,10 +233,7 @@ class Simulator:
             return Response(status_code=404)
         invalid_url = Refusal("NotFound", f"Invalid URL ({visit.method} {visit.path})")
         dialect, refusal = refused[0] if refused else (speakers[0], invalid_url)
-        reply = dialect.refuse(refusal)
-        if reply.body is None:
-            return Response(reply.text, reply.status, dict(reply.headers))
-        return JSONResponse(reply.body, reply.status, dict(reply.headers))
+        return _response(dialect.refuse(refusal))
 
     def _serve(self, visit: "_Visit", dialect: Dialect, route: Route, task_id: str) -> Response:
         """The answer of one dialect. Raises Refusal, and then has changed nothing."""
@@ -250,7 +247,8 @@ class Simulator:
         reply = route.shapes.get(self._shapes.get(dialect.NAME, ""), route.reply)
         if route.does == "submit":
             task = self._accept(visit, dialect)
-            return JSONResponse(reply(View(task, Status.QUEUED, 0, None, None)))
+            answer = reply(View(task, Status.QUEUED, 0, None, None))
+            return _response(answer if isinstance(answer, Reply) else Reply(200, answer))
         if route.does == "models":
             return JSONResponse(reply())
         if route.does == "list":
@@ -362,6 +360,12 @@ class _Protocol(H11Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast(asyncio.Transport, transport))
         self.app_state = {**self.app_state, "hang_up": transport.close}
+
+
+def _response(reply: Reply) -> Response:
+    if reply.body is None:
+        return Response(reply.text, reply.status, dict(reply.headers))
+    return JSONResponse(reply.body, reply.status, dict(reply.headers))
 
 
 def _no_number(name: str) -> Json:

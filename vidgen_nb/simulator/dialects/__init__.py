@@ -24,8 +24,9 @@ class Route:
 
     `path` is what follows the host, with `{task_id}` where the id stands. `reply` returns the JSON of a 200, and what
     it is given depends on `does`: "submit" and "query" a `task.View`, "list" the Views of all tasks (newest first) and
-    the parameters of the query, "models" nothing; "content" has no reply, it sends the film. `shapes` holds the other
-    replies known of this endpoint, by the name which `Simulator(shapes={provider: name})` takes. `open`: needs no key.
+    the parameters of the query, "models" nothing; "content" has no reply, it sends the film. That of a submission may
+    return a whole Reply, where it has a status or headers of its own. `shapes` holds the other replies known of this
+    endpoint, by the name which `Simulator(shapes={provider: name})` takes. `open`: needs no key.
     """
 
     method: Literal["GET", "POST"]
