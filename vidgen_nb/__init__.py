@@ -10,37 +10,41 @@ Every public name is imported on first use, so that `import vidgen_nb` costs nex
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from vidgen_nb.answers import Catalogue, History, Plan, Providers
-    from vidgen_nb.errors import (
-        AuthError,
-        BudgetExceeded,
-        GenerationFailed,
-        GenerationStuck,
-        InsufficientBalance,
-        InvalidRequest,
-        LedgerUnavailable,
-        MediaRefused,
-        MissingKey,
-        ModelNotFound,
-        ModerationRejected,
-        NotSent,
-        PaidRefused,
-        PermissionDenied,
-        Problem,
-        ProviderRefused,
-        RateLimited,
-        SubmitUnknown,
-        TaskNotFound,
-        UnknownProvider,
-        VidgenError,
-        WaitTimeout,
-    )
-    from vidgen_nb.generation import Generation
-    from vidgen_nb.media.video import Video
-    from vidgen_nb.nested import allow_nested_loops
-    from vidgen_nb.records import Cost, Status, Timing
-    from vidgen_nb.studio import Studio, setup
+if TYPE_CHECKING:  # `X as X` says that the name is public
+    from vidgen_nb.answers import Catalogue as Catalogue
+    from vidgen_nb.answers import History as History
+    from vidgen_nb.answers import Plan as Plan
+    from vidgen_nb.answers import Providers as Providers
+    from vidgen_nb.errors import AuthError as AuthError
+    from vidgen_nb.errors import BudgetExceeded as BudgetExceeded
+    from vidgen_nb.errors import GenerationFailed as GenerationFailed
+    from vidgen_nb.errors import GenerationStuck as GenerationStuck
+    from vidgen_nb.errors import InsufficientBalance as InsufficientBalance
+    from vidgen_nb.errors import InvalidRequest as InvalidRequest
+    from vidgen_nb.errors import LedgerUnavailable as LedgerUnavailable
+    from vidgen_nb.errors import MediaRefused as MediaRefused
+    from vidgen_nb.errors import MissingKey as MissingKey
+    from vidgen_nb.errors import ModelNotFound as ModelNotFound
+    from vidgen_nb.errors import ModerationRejected as ModerationRejected
+    from vidgen_nb.errors import NotSent as NotSent
+    from vidgen_nb.errors import PaidRefused as PaidRefused
+    from vidgen_nb.errors import PermissionDenied as PermissionDenied
+    from vidgen_nb.errors import Problem as Problem
+    from vidgen_nb.errors import ProviderRefused as ProviderRefused
+    from vidgen_nb.errors import RateLimited as RateLimited
+    from vidgen_nb.errors import SubmitUnknown as SubmitUnknown
+    from vidgen_nb.errors import TaskNotFound as TaskNotFound
+    from vidgen_nb.errors import UnknownProvider as UnknownProvider
+    from vidgen_nb.errors import VidgenError as VidgenError
+    from vidgen_nb.errors import WaitTimeout as WaitTimeout
+    from vidgen_nb.generation import Generation as Generation
+    from vidgen_nb.media.video import Video as Video
+    from vidgen_nb.nested import allow_nested_loops as allow_nested_loops
+    from vidgen_nb.records import Cost as Cost
+    from vidgen_nb.records import Status as Status
+    from vidgen_nb.records import Timing as Timing
+    from vidgen_nb.studio import Studio as Studio
+    from vidgen_nb.studio import setup as setup
 
 __version__ = "0.1.0"
 

@@ -1,6 +1,6 @@
 """The parts of the README that are made from the code: `make readme` writes them, a test compares them.
 
-    python -m tests.house.readme
+python -m tests.house.readme
 """
 
 import re

@@ -198,8 +198,9 @@ class Runner:
                     self._turns.add(turn)
                     turn.add_done_callback(self._turns.discard)
             pause = self._agenda[0][0] - time.monotonic() if self._agenda else None
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause)
+            with suppress(TimeoutError):  # not wait_for: on 3.11 it can swallow the cancel that ends this loop
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
 
     def _schedule(self, job: _Job, wait: float) -> None:
         job.due = time.monotonic() + wait

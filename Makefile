@@ -1,0 +1,73 @@
+# make demo              JupyterLab on the tour, with simulated providers
+# make demo HEADLESS=1   the tour executed: its HTML, the notebook and the clips in build/demo/
+# make test              every check and every test; installs what is missing, the browser too
+# make quick             the offline unit tests alone
+# make check             style, types, and which room may import which
+# make readme            the parts of the README that are made from the code
+#
+# Everything is installed into .venv, and nowhere else; only the browser comes from the system's packages.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+DEMO   := build/demo
+ROOT_OK = $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.DEFAULT_GOAL := install
+.PHONY: install demo test check quick unit browser readme
+.NOTPARALLEL: # two cores, and tests that look at the clock
+
+install: $(VENV)/.test
+	@sed -n 's/^# make/make/p' Makefile
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo >&2 'vidgen_nb needs Python 3.11 or newer: make PYTHON=/path/to/python3.11'; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo >&2 'Python has no venv: apt-get install python3-venv'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps say what .venv has; a change of pyproject.toml makes them old.
+$(VENV)/.lab: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q -e '.[lab]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q -e '.[test]'
+	@touch $(VENV)/.lab $@
+
+ifdef HEADLESS
+demo: export VIDGEN_SIMULATE = 1
+demo: export VIDGEN_HOME = $(CURDIR)/$(DEMO)/vidgen
+demo: $(VENV)/.lab
+	rm -rf $(DEMO)
+	mkdir -p $(DEMO)
+	cp notebooks/00_tour.ipynb $(DEMO)
+	$(BIN)/jupyter-nbconvert --to notebook --execute --inplace $(DEMO)/00_tour.ipynb
+	$(BIN)/jupyter-nbconvert --to html $(DEMO)/00_tour.ipynb
+else
+demo: export VIDGEN_SIMULATE = 1
+demo: $(VENV)/.lab
+	$(BIN)/jupyter-lab $(ROOT_OK) notebooks/00_tour.ipynb
+endif
+
+test: check unit browser
+
+# Each of them has its say, before it fails.
+check: $(VENV)/.test
+	@failed=0; for step in 'ruff check' 'ruff format --check' mypy lint-imports; do \
+		echo "$$step"; $(BIN)/$$step || failed=1; \
+	done; exit $$failed
+
+quick: $(VENV)/.test
+	$(BIN)/pytest -q -n 2 -m 'not browser and not notebook and not slow and not hypothesis'
+
+unit: $(VENV)/.test
+	$(BIN)/pytest -n 2 -m 'not browser'
+
+# A process of their own: Playwright keeps an event loop running in it, where others want to start theirs.
+browser: $(VENV)/.test
+	$(BIN)/python tests/browser/chromium.py
+	$(BIN)/pytest -m browser
+
+readme: $(VENV)/.test
+	$(BIN)/python -m tests.house.readme
