@@ -1,0 +1,208 @@
+"""The static gallery of `vg.history()`: tiles with small posters, unknown first, then newest."""
+
+import re
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from vidgen_nb.display import words
+from vidgen_nb.display.card import below
+from vidgen_nb.display.face import clip, fetched_percent, frame
+from vidgen_nb.display.html import Html, data_link, el, join, one_line, shown
+from vidgen_nb.display.pictures import small_jpeg
+from vidgen_nb.display.saved import CUT, DONE, FILL, FONT, LINE, TRACK, disc
+from vidgen_nb.records import Record, Status, Viewed
+
+PAGE = 24  # tiles of one page
+POSTER_WIDTH, POSTER_BYTES = 320, 6_000  # a page of posters stays below 300 kB
+_BOX = 16 / 9
+_COLUMN = "margin:0;display:flex;flex-direction:column"
+
+
+def history_bundle(
+    views: Sequence[Viewed], total: int | None = None, *, matched: Sequence[str] = (), page: int = PAGE
+) -> dict[str, str]:
+    """The first `page` of `views` as `text/html` and `text/plain`.
+
+    Args:
+        views: What was found, in any order.
+        total: How many there are, where `views` is a part of them.
+        matched: The words that were searched for: they are marked in the prompts.
+    """
+    ordered = sorted(views, key=lambda view: (view.record.status is not Status.UNKNOWN, -view.record.created))[:page]
+    count = max(total or 0, len(views))
+    return {"text/html": str(_html(ordered, count, matched)), "text/plain": _text(ordered, count)}
+
+
+def _count(shown_now: int, count: int) -> str:
+    if count == 0:
+        return "no clips"
+    clips = f"{count} clip" if count == 1 else f"{count} clips"
+    return clips if shown_now == count else f"1–{shown_now} of {clips}, {count - shown_now} more"
+
+
+def _text(views: Sequence[Viewed], count: int) -> str:
+    rows = [
+        (
+            view.record.id,
+            str(view.record.status),
+            view.record.provider,
+            clip(view.record).split(" · ", 1)[0],
+            words.cost(view.record),
+            f"{words.day(view.record.created)}, {words.minute(view.record.created)}",
+            one_line(view.record.prompt, 60),
+        )
+        for view in views
+    ]
+    return "\n".join(
+        [*columns(rows), f"{_count(len(views), count)}, unknown first, then newest" if rows else "no clips"]
+    )
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of plain text with their columns under each other; no-break spaces become plain ones."""
+    plain = [[one_line(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip_longest(*plain, fillvalue="")]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip() for row in plain]
+
+
+def _html(views: Sequence[Viewed], count: int, matched: Sequence[str]) -> Html:
+    bar = "margin:0;padding:8px 16px;font-size:12px;line-height:18px"
+    tiles = el(
+        "div",
+        {
+            "style": "margin:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(176px,1fr));gap:16px 12px;"
+            "padding:16px"
+        },
+        *(_tile(view, matched) for view in views),
+    )
+    order = "unknown first, then newest" if count else "Nothing was asked for yet."
+    return el(
+        "div",
+        {
+            "style": f"margin:0;box-sizing:border-box;border:1px solid {LINE};border-radius:6px;overflow:hidden;"
+            f"font-family:{FONT};font-size:13px;line-height:19.5px;text-align:left;overflow-wrap:break-word"
+        },
+        el(
+            "div",
+            {"style": f"{bar};border-bottom:1px solid {LINE}"},
+            el("b", None, _count(len(views), count)),
+            f" · {order}",
+        ),
+        tiles if views else None,
+    )
+
+
+def _tile(view: Viewed, matched: Sequence[str]) -> Html:
+    record = view.record
+    meta = f"{view.facts.title} · {_money(record)}"
+    small = "font-size:11px;line-height:16.5px;opacity:.7;margin:0"
+    return el(
+        "div",
+        {"style": f"{_COLUMN};min-width:0"},
+        _picture(view),
+        _line(record),
+        el(
+            "div",
+            {
+                "style": "margin:0;font-size:12px;line-height:17.5px;height:35px;overflow:hidden",
+                "lang": words.language(record.prompt),
+                "title": shown(record.prompt, 300),
+            },
+            _highlit(shown(record.prompt, 160), matched),
+        ),
+        el("div", {"style": f"{small};{CUT}", "title": words.cost(record)}, meta),
+        el(
+            "div",
+            {"style": f"{small};display:flex;gap:8px;justify-content:space-between;white-space:nowrap"},
+            el("span", {"style": f"font-family:monospace;{CUT}"}, record.id),
+            el("span", None, words.day(record.created)),
+        ),
+    )
+
+
+def _money(record: Record) -> str:
+    """The money of a tile, without where it is known from: that stands in the title."""
+    known = record.cost.amount is not None and not record.simulated
+    return words.amount(record.cost) if known and record.status is Status.SUCCEEDED else words.cost(record)
+
+
+def _picture(view: Viewed) -> Html:
+    """The poster, fitted and never cropped, or words in its place."""
+    record = view.record
+    made = record.files[0] if record.files else None
+    poster = (
+        small_jpeg(view.home / made.poster, width=POSTER_WIDTH, limit=POSTER_BYTES) if made and made.poster else b""
+    )
+    inside: Html = el("span", {"style": "font-size:12px;opacity:.7;padding:4px"}, _instead(record))
+    if made and poster:
+        ratio = made.width / made.height if made.width and made.height else frame(record).ratio
+        style = f"display:block;width:{min(100.0, 100 * ratio / _BOX):.4g}%;margin:-2px 0"
+        image = el("img", {"src": data_link("image/jpeg", poster), "alt": "first frame of the clip", "style": style})
+        link, label = below(view.home / made.path)
+        opened = {
+            "href": link,
+            "title": label,
+            "style": "flex:1 1 0;display:flex;justify-content:center;align-items:center",
+        }
+        inside = el("a", opened, image) if link else image
+    box = (
+        "margin:0;display:flex;align-items:center;justify-content:center;overflow:hidden;border-radius:4px;"
+        f"background:{FILL}"
+    )
+    spacer = el("div", {"style": f"margin:0;padding:{100 / _BOX:.4g}% 0 0"})
+    return join(el("div", {"style": box}, spacer, inside), _track(record))
+
+
+def _instead(record: Record) -> str:
+    """What stands where a picture would be."""
+    match record.status:
+        case Status.UNKNOWN:
+            return "needs a decision"
+        case Status.STUCK:
+            return "can be resumed"
+        case Status.REFUSED:
+            return "nothing was accepted"
+        case Status.FAILED:
+            blocked = record.error is not None and record.error.kind == "ModerationRejected"
+            return "blocked by the filter" if blocked else "no clip was made"
+        case Status.SUCCEEDED:
+            return "no preview"
+        case _:
+            done = _progress(record)
+            return words.percent(done) if done is not None else str(record.status)
+
+
+def _progress(record: Record) -> float | None:
+    return fetched_percent(record) if record.status is Status.DOWNLOADING else record.progress
+
+
+def _track(record: Record) -> Html | None:
+    done = None if record.status.settled else _progress(record)
+    if done is None:
+        return None
+    inner = el("div", {"style": f"margin:0;width:{done:.4g}%;height:3px;background:{DONE}"})
+    return el("div", {"style": f"margin:-3px 0 0;height:3px;background:{TRACK}"}, inner)
+
+
+def _line(record: Record) -> Html:
+    fact = {Status.UNKNOWN: "4 ways out", Status.STUCK: "resume"}.get(record.status, clip(record).split(" · ", 1)[0])
+    if record.simulated:
+        fact = "simulated"
+    row = "margin:0;display:flex;align-items:center;gap:2px;min-height:24px;font-size:12px;white-space:nowrap"
+    return el(
+        "div",
+        {"style": row},
+        disc(record),
+        el("span", None, str(record.status)),
+        el("span", {"style": f"margin:0 0 0 auto;opacity:.7;{CUT}"}, fact),
+    )
+
+
+def _highlit(text: str, matched: Sequence[str]) -> Html:
+    """The text with the words that were searched for on a grey ground."""
+    wanted = [re.escape(word) for word in matched if word.strip()]
+    if not wanted:
+        return join(text)
+    parts = re.split(f"({'|'.join(wanted)})", text, flags=re.IGNORECASE)
+    style = {"style": f"background:{TRACK};border-radius:2px"}
+    return join(*(el("span", style, part) if index % 2 else part for index, part in enumerate(parts)))
