@@ -40,16 +40,17 @@ class Plan:
 
 
 class History(list["Generation"]):
-    """Clips, newest first; a gallery in a cell. `total` counts what matched, of which these are the first."""
+    """Clips, newest first; a gallery in a cell. `total` counts what matched, `words` are what was searched for."""
 
-    def __init__(self, clips: Iterable["Generation"], total: int | None = None) -> None:
+    def __init__(self, clips: Iterable["Generation"], total: int | None = None, words: Sequence[str] = ()) -> None:
         super().__init__(clips)
         self.total = len(self) if total is None else total
+        self.words = tuple(words)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         from vidgen_nb.display.gallery import history_bundle
 
-        return history_bundle(self, self.total)
+        return history_bundle(self, self.total, matched=self.words)
 
 
 class Catalogue(list["Model"]):

@@ -26,6 +26,7 @@ VOCABULARY = (
 )  # fmt: skip
 """The common vocabulary: these names mean the same at every provider that takes them."""
 
+_NO_TEXT = "holds half of a character (a lone surrogate), which no request can carry"
 _PLACEHOLDER = "…"  # stands for a missing prompt, so that the other problems are found in the same go
 
 
@@ -66,6 +67,7 @@ def ask(
     request, more = _validated(provider, values)
     problems += more
     problems += _checked_extra(extra or {}, take_number)
+    problems += [Problem(name, _NO_TEXT) for name, value in request.given.items() if not _encodable(value)]
     broken = {problem.parameter for problem in problems}
     limits = [problem for problem in _limits(provider, request) if problem.parameter not in broken]
     if check:
@@ -172,6 +174,14 @@ def _validated(provider: Provider, values: dict[str, Any]) -> tuple[Request, lis
     raise InvalidRequest("The request cannot be read. Nothing was sent.", problems=problems)
 
 
+def _encodable(value: Any) -> bool:
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _in_words(kind: str, message: str, value: object) -> str:
     shown = repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:57]}…"
     if kind.startswith("int") or kind in {"finite_number", "float_parsing", "float_type"}:
@@ -213,7 +223,7 @@ def _data(provider: Provider, request: Request) -> Iterable[Problem]:
 def _checked_extra(extra: Mapping[str, Json], take_number: object) -> list[Problem]:
     problems = []
     try:
-        json.dumps(extra, allow_nan=False)
+        json.dumps(extra, allow_nan=False, ensure_ascii=False).encode()
         fine = isinstance(extra, Mapping)
     except (TypeError, ValueError):
         fine = False

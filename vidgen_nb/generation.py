@@ -287,9 +287,9 @@ class Generation:
         return self._studio.bundle(self)
 
     def __repr__(self) -> str:
-        from vidgen_nb.display.card import as_text
+        from vidgen_nb.display.card import line
 
-        return as_text(self.record, self.facts)
+        return line(self)
 
     def __eq__(self, other: object) -> bool:
         # one clip may have several handles; and an id is what a person has after a restart

@@ -256,7 +256,7 @@ class Studio:
         rows = self.ledger.search(
             text.split(), provider=provider, status=status, model=model, simulated=simulated, limit=limit
         )
-        return History([self._clip(row) for row in rows])
+        return History([self._clip(row) for row in rows], words=text.split())
 
     def get(self, id: str) -> Generation | None:
         """The clip of that id, None if this home has none."""

@@ -81,7 +81,6 @@ def test_an_accepted_submission(reply: Json) -> None:
         (200, {"code": "fail_to_fetch_task", "task_id": "task_1", "status": "submitted"}),
         (200, {"id": "req_1", "error": {"message": "busy"}}),
         (200, {"code": "success", "data": {"id": 1234}}),
-        (200, {"task_id": 17}),
         (500, {"task_id": "task_1", "status": "submitted"}),
     ],
 )

@@ -68,6 +68,11 @@ def judge(provider: Provider, outcome: Outcome, *, attempt: int, now: float) -> 
     return Verdict(accepted(provider, reading, now))
 
 
+def unreadable(now: float) -> Verdict:
+    """What a submission came to whose answer the provider file could not read."""
+    return Verdict(_unknown("the answer could not be read", now))
+
+
 def accepted(provider: Provider, reading: Reading, now: float) -> dict[str, Any]:
     """The values of a task which the provider took. How it ended, if it says so already, the first poll will see."""
     running = status_of(provider, reading.word) is Status.RUNNING and bool(reading.word)
@@ -187,7 +192,7 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Absorbed:
-    """What a poll changes. `urls` is non-empty once there is something to download."""
+    """What a poll changes. `urls` is what there is to download; one that begins with / is a path at the base URL."""
 
     values: dict[str, Any] = field(default_factory=dict)
     patience: Patience = field(default_factory=Patience)
@@ -218,9 +223,10 @@ def absorb(
         kind = failure_kind(reading.code, reading.said)
         failure = Failure(kind, f"{provider.TITLE} could not make the clip.", reading.said, reading.code)
         return Absorbed(values | {"status": status, "error": failure, "finished": now}, calm)
-    if status is Status.SUCCEEDED and reading.urls:
+    videos = reading.urls or reading.paths
+    if status is Status.SUCCEEDED and videos:
         started = {} if record.started else {"started": record.answered or now}
-        return Absorbed(values | {"status": Status.DOWNLOADING} | started, calm, reading.urls)
+        return Absorbed(values | {"status": Status.DOWNLOADING} | started, calm, videos)
     if status is Status.SUCCEEDED:
         since = calm.lacking_since if calm.lacking_since is not None else age
         if age - since >= timing.no_media_grace:

@@ -240,7 +240,11 @@ class Runner:
         await self._write(job, step="sending", sent=time.time())
         for attempt in itertools.count(1):
             outcome = await self._wire.submit(job.gateway, call)
-            verdict = rules.judge(provider, outcome, attempt=attempt, now=time.time())
+            try:
+                verdict = rules.judge(provider, outcome, attempt=attempt, now=time.time())
+            except Exception:  # a provider file of somebody else's: its trouble must not lose what was sent
+                _log.debug("%s could not read an answer", provider.NAME, exc_info=True)
+                verdict = rules.unreadable(time.time())
             if verdict.retry_after is None:
                 break
             await asyncio.sleep(verdict.retry_after)
@@ -295,7 +299,8 @@ class Runner:
         )
         await self._write(job, **seen.values, **self._raw(outcome), next_call=time.time() + wait)
         if seen.urls:
-            wait = await self._bring_home(job, seen.urls)
+            urls = tuple(gateway.base_url + url if url.startswith("/") else url for url in seen.urls)
+            wait = await self._bring_home(job, urls)
         paused = job.record.needs_key or not job.record.status.open
         return None if paused else wait
 

@@ -63,7 +63,10 @@ class Wire:
         """Send a POST, once. Never raises for what the network or the other side does."""
         evidence = _Evidence()
         async with self._client(gateway.base_url, fresh=True) as client:
-            request = self._request(client, gateway, call, self._timing.submit)
+            try:
+                request = self._request(client, gateway, call, self._timing.submit)
+            except (TypeError, ValueError, httpx.InvalidURL):  # nothing was handed to a connection yet
+                return Outcome("not_sent", None, "the request cannot be written as JSON for this address")
             request.extensions["trace"] = evidence.note
             return await self._exchange(client, gateway, request, evidence, self._timing.submit)
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from pydantic import Field
 
 from vidgen_nb.errors import Problem
-from vidgen_nb.providers import contract
+from vidgen_nb.providers import contract, wrapped
 from vidgen_nb.providers.contract import Flag, Image, Images, Integer, Model, Options, Reading, Refusal
 from vidgen_nb.records import Call, Json, Reply, Status, Warned
 
@@ -225,7 +225,7 @@ def submit(request: Request, options: Options) -> Call:
 def read_submit(reply: Reply) -> Reading:
     """The answer to `submit`. No task id where the reply speaks of an error: nothing then proves that a task exists."""
     reading = read_poll(reply)
-    if not _success(reply.body) or (not reading.word and contract.dig(reply.body, "error")):
+    if not wrapped.success(reply.body) or (not reading.word and contract.dig(reply.body, "error")):
         code, said = contract.error_words(reply)
         return Reading(code=code, said=said)
     return reading
@@ -251,44 +251,19 @@ def read_poll(reply: Reply) -> Reading:
 
     moxing.pro's `status_code` (202, 200 or 400 within one body) repeats the status word and is not read.
     """
-    places = _places(reply.body) if reply.ok else []
-    task_id = next((name for place in places for key in ("task_id", "id") if (name := _name(place, key))), "")
+    places = wrapped.places(reply.body) if reply.ok else []
+    task_id = next((name for place in places for key in ("task_id", "id") if (name := wrapped.name(place, key))), "")
     word = next((word for place in places if (word := contract.first(place, "status"))), "")
     status = STATES.get(contract.plain(word))
     about_a_task = any(contract.first(place, "task_id", "id") for place in places)
     if not about_a_task and (status is Status.FAILED or not word):  # an error of the call must not end a task
         code, said = contract.error_words(reply)
-        return Reading(code="" if _success({"code": code}) else code, said=said)
+        return Reading(code="" if wrapped.success({"code": code}) else code, said=said)
     code, said = _failure(places) if status is Status.FAILED else ("", "")
     progress = next((value for place in places if isinstance(value := place.get("progress"), str | int | float)), None)
     # Only a success has an address: on a failure there may be an error's text in its place.
     urls = contract.urls(reply.body, *URLS) if status is Status.SUCCEEDED else ()
     return Reading(task_id, word, progress, urls, said, code)
-
-
-def _places(body: Json) -> list[Mapping[str, Json]]:
-    """Where a task's own fields stand, best first: flat, or wrapped as {"code": "success", "data": {…}}.
-
-    In a flat task `data` may be a vendor's raw reply, so the outer fields count first. A code that is no success speaks
-    of the call, unless a task_id stands beside it.
-    """
-    if not isinstance(body, Mapping):
-        return []
-    inner = body.get("data")
-    wrapped = "code" in body or not (_name(body, "task_id") or _name(body, "id"))
-    both = (inner, body) if wrapped else (body, inner)
-    return [place for place in both if isinstance(place, Mapping) and (_success(body) or _name(place, "task_id"))]
-
-
-def _success(body: Json) -> bool:
-    return contract.first(body, "code").lower() in {"", "0", "200", "success"}
-
-
-def _name(place: Json, key: str) -> str:
-    """An id; a number only as task_id: New API's numeric `id` is a row of its database, not the task."""
-    value = contract.dig(place, key)
-    number = key == "task_id" and isinstance(value, int) and not isinstance(value, bool)
-    return value.strip() if isinstance(value, str) else str(value) if number else ""
 
 
 def _failure(places: list[Mapping[str, Json]]) -> tuple[str, str]:
@@ -306,9 +281,5 @@ def models(options: Options) -> Call:
 
 
 def read_models(reply: Reply) -> list[contract.LiveModel]:
-    """The models of a catalogue; none where the reply is no catalogue (New API says `success: false` with HTTP 200)."""
-    rows = contract.dig(reply.body, "data")
-    if not reply.ok or contract.dig(reply.body, "success") is False or not isinstance(rows, list):
-        return []
-    named = [(_name(row, "id"), row) for row in rows]
-    return [contract.LiveModel(name, {key: row[key] for key in row if key != "id"}) for name, row in named if name]
+    """The models which the key may use; none where the reply is no catalogue."""
+    return wrapped.models(reply)

@@ -53,7 +53,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one reply says about a task, in the provider's own words. `urls` are its finished videos, each once."""
+    """What one reply says about a task, in the provider's own words. `urls` are its finished videos, each once.
+
+    `paths` stand in for them where the provider serves a video at its own base URL, behind the key ("/v1/videos/…").
+    """
 
     task_id: str = ""
     word: str = ""
@@ -62,6 +65,7 @@ class Reading:
     said: str = ""
     code: str = ""
     cost: Cost = UNKNOWN_COST
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +132,15 @@ def _number(value: object) -> object:
     """bool is not a number, 5.0 is 5, and numpy's numbers are numbers: they bring `__index__` or `__float__`."""
     if isinstance(value, bool):
         raise ValueError("True and False are not numbers")
-    if hasattr(value, "__index__"):
-        return operator.index(value)
-    if hasattr(value, "__float__"):
-        number = float(value)
-        if not math.isfinite(number):
-            raise ValueError("not a finite number")
-        return number
+    try:
+        if hasattr(value, "__index__"):
+            return operator.index(value)
+        if hasattr(value, "__float__"):
+            value = float(value)
+    except TypeError:  # an array of several numbers has these methods too
+        raise ValueError("not a single number") from None
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("not a finite number")
     return value
 
 
@@ -225,9 +231,14 @@ def offers(row: Model, values: Mapping[str, Any]) -> Iterable[Problem]:
 def choices(values: Collection[Any], parameter: str = "") -> str:
     """A set of values in words: `4 to 15 s`, `480p or 720p`."""
     unit = " s" if parameter == "duration" else ""
-    if isinstance(values, range) and len(values) > 2:
-        return f"{values[0]} to {values[-1]}{unit}"
-    words = [f"{value}{unit}" for value in values]
+    if isinstance(values, range):  # it may be that of a seed, too long to be listed
+        return f"{values[0]} to {values[-1]}{unit}" if len(values) > 2 else " or ".join(f"{v}{unit}" for v in values)
+    whole = sorted(value for value in values if isinstance(value, int) and not isinstance(value, bool) and value >= 0)
+    others = [str(value) for value in values if value not in whole]
+    if len(whole) > 2 and whole == list(range(whole[0], whole[-1] + 1)):
+        words = [f"{whole[0]} to {whole[-1]}{unit}", *others]  # -1 has no unit: it means "as the provider likes"
+    else:
+        words = [*(f"{value}{unit}" for value in whole), *others]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 

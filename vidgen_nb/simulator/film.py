@@ -184,10 +184,12 @@ def _titles(ask: Ask) -> Image.Image:
 
 
 def _busy_above(picture: Image.Image, rows: int) -> bool:
-    """Whether the top left of a picture holds more detail than its bottom left: it may be a film of ours, with titles."""
+    """Whether a picture holds more detail at its top left than at its bottom left: it may be a film with titles."""
     edges = picture.convert("L").filter(ImageFilter.FIND_EDGES)
     half, height = edges.width // 2, edges.height
-    above, below = (ImageStat.Stat(edges.crop((8, top, half, top + rows - 16))).mean[0] for top in (8, height - rows + 8))
+    above, below = (
+        ImageStat.Stat(edges.crop((8, top, half, top + rows - 16))).mean[0] for top in (8, height - rows + 8)
+    )
     return above > below
 
 
