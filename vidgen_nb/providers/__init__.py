@@ -10,7 +10,7 @@ from vidgen_nb.errors import UnknownProvider
 if TYPE_CHECKING:
     from vidgen_nb.providers.contract import Provider
 
-BUILT_IN = ("aitoearn", "aioagi", "aisphere", "relaydance")
+BUILT_IN = ("aitoearn", "aioagi", "newapi", "aisphere", "relaydance")
 _registered: dict[str, "Provider"] = {}
 
 
