@@ -21,8 +21,8 @@ from PIL import Image
 
 from vidgen_nb.errors import InvalidRequest, LedgerUnavailable
 from vidgen_nb.media import inputs
-from vidgen_nb.providers.contract import base64_of, data_uri
 from vidgen_nb.media.video import Video
+from vidgen_nb.providers.contract import base64_of, data_uri
 from vidgen_nb.records import MediaKind, Medium
 
 from .samples import encoded, png, wav, write_clip
