@@ -62,7 +62,7 @@ _FROM: dict[str, tuple[str, ...]] = {
     "records": ("Cost", "Status", "Timing"),
     "studio": ("Studio", "setup"),
 }  # fmt: skip
-_METHODS = ("generate", "plan", "history", "resume", "models", "list_providers", "register")
+_METHODS = ("generate", "plan", "history", "resume", "models", "list_providers", "register", "reindex")
 _HOME_OF = {name: module for module, names in _FROM.items() for name in names}
 
 __all__ = [*sorted(_HOME_OF), *_METHODS]  # noqa: PLE0604 (all of them strings)

@@ -212,6 +212,16 @@ class Ledger:
                 return self._swap(db, known, {**again, "owner": self.owner.id, "updated": wanted.created}), True
             return known, False
 
+    def restore(self, record: Record) -> bool:
+        """Put a finished row back, out of its recipe. False if the ledger knows the clip, or its request, already."""
+        with self._writing() as db:
+            marks = ", ".join("?" * len(_COLUMNS))
+            known = f"INSERT OR IGNORE INTO generations ({', '.join(_COLUMNS)}) VALUES ({marks})"
+            if db.execute(known, _row_of(record)).rowcount != 1:
+                return False
+            self._event(db, record, "restored")
+            return True
+
     def change(self, record: Record, **values: Any) -> Record:
         """Write new values over the row as `record` knows it, and give the new row.
 

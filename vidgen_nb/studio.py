@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from vidgen_nb import providers, settings
 from vidgen_nb.answers import Catalogue, History, Plan, Providers
 from vidgen_nb.asking import Asked, ask
-from vidgen_nb.engine import download
+from vidgen_nb.engine import download, shelf
 from vidgen_nb.engine.runner import Runner
 from vidgen_nb.engine.wire import Gateway
 from vidgen_nb.errors import InvalidRequest, VidgenError
@@ -288,6 +288,14 @@ class Studio:
         if found.status.open or found.status is Status.STUCK:
             self.go_on(found.record)
         return found
+
+    def reindex(self) -> History:
+        """Put every clip whose recipe lies in `clips/` back into the ledger; gives those that were missing there.
+
+        For a ledger that was lost or damaged (move it aside first): the files are the truth.
+        """
+        found = [record for record in shelf.recipes(self.home) if self.ledger.restore(record)]
+        return History([self._clip(record) for record in reversed(found)])
 
     def go_on(self, record: Record) -> None:
         """Bring an accepted generation home: claims its row if nobody has it, asks the provider; free."""

@@ -252,3 +252,20 @@ def test_d6_sigkill_during_the_download(server: Loopback, make_studio: MakeStudi
     assert clip.wait(20).status is Status.SUCCEEDED
     assert not list((clip.home / "clips").glob("*.part")) + list((clip.home / "clips").glob(".*.part"))
     assert len(server.posts) == 1
+
+
+def test_a_lost_ledger_is_rebuilt_from_the_recipes(make_studio: MakeStudio, server: Loopback) -> None:
+    """vg.reindex(): the files are the truth; afterwards the same cell is the same clip again, at no charge."""
+    Provider(server)
+    first = make_studio()
+    clip = first.generate(**ASKED).wait(20)
+    first.close()
+    for path in clip.home.glob("ledger.db*"):
+        path.unlink()
+    (clip.home / "clips" / "nonsense.json").write_text("{")
+    studio = make_studio()
+    assert studio.history() == []
+    assert studio.reindex() == [clip]
+    assert studio.reindex() == []
+    assert studio.generate(**ASKED) == clip
+    assert len(server.posts) == 1

@@ -75,7 +75,7 @@ def _html(views: Sequence[Viewed], count: int, matched: Sequence[str]) -> Html:
         },
         *(_tile(view, matched) for view in views),
     )
-    order = "unknown first, then newest" if count else "Nothing was asked for yet."
+    order = "unknown first, then newest" if count else "nothing of this kind"
     return el(
         "div",
         {

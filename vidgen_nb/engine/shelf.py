@@ -5,15 +5,16 @@ A name holds nothing that came from outside: a date, the short id, a number, and
 
 import json
 import os
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 from vidgen_nb.engine.download import TEMPORARY, Fetched, NotAVideo
 from vidgen_nb.errors import VidgenError
-from vidgen_nb.ledger import as_json
+from vidgen_nb.ledger import as_json, from_json
 from vidgen_nb.media import video
 from vidgen_nb.media.files import write_whole
-from vidgen_nb.records import ClipFile, Record
+from vidgen_nb.records import ClipFile, Record, Status
 
 POSTER_WIDTH = 480  # pixels
 POSTER_BYTES = 12_000
@@ -64,6 +65,17 @@ def write_recipe(home: Path, record: Record) -> Path:
         path, (json.dumps(as_json(record), ensure_ascii=False, indent=1) + "\n").encode("utf-8", "surrogatepass")
     )
     return path
+
+
+def recipes(home: Path) -> Iterator[Record]:
+    """The finished clips of a home by their recipes, oldest first; what is no recipe or lost its clip is passed by."""
+    for path in sorted((home / "clips").glob("*.json")):
+        try:
+            record = from_json(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError, KeyError, OSError):
+            continue
+        if record.status is Status.SUCCEEDED and all((home / file.path).is_file() for file in record.files):
+            yield record
 
 
 def _sync_folder(folder: Path) -> None:
