@@ -2,11 +2,17 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+from .browser import chromium
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # folder of tests: the mark of every test in it
 FOLDER_MARKS = {
@@ -14,6 +20,16 @@ FOLDER_MARKS = {
     "notebooks": "notebook",
     **dict.fromkeys(("reliability", "simulator", "studio"), "slow"),
 }
+FLAGS = [
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+    # offline: nothing may come from a CDN
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+]
 LOOPBACK = {None, "", "localhost", "127.0.0.1", "::1", "0.0.0.0", "::"}
 
 
@@ -28,11 +44,28 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by the folder they lie in, so that none can be forgotten."""
+    """Mark tests by the folder they lie in, so that none can be forgotten; those with a browser come last."""
     for item in items:
         folder = item.path.relative_to(Path(__file__).parent).parts[0]
         if folder in FOLDER_MARKS:
             item.add_marker(FOLDER_MARKS[folder])
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """The Chromium or Chrome of this machine; without one the test fails, it is never skipped.
+
+    One for all: Playwright keeps an event loop running in this thread, so that there cannot be a second one.
+    """
+    from playwright.sync_api import sync_playwright
+
+    executable = chromium.find() or pytest.fail(chromium.missing(), pytrace=False)
+    flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=flags)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(autouse=True)

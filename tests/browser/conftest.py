@@ -1,6 +1,5 @@
 """Fixtures of the browser tests: `open_notebook` is all that most need, and `front` to run in both front ends."""
 
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -10,22 +9,11 @@ from typing import Any, Protocol
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext
 
-from . import chromium
 from .lab import FRONTS, Front, Jupyter, NotebookPage, Theme, write_notebook
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "browser"  # of tests that failed
-
-FLAGS = [
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # offline: nothing may come from a CDN
-]
 
 StartJupyter = Callable[..., Jupyter]
 
@@ -51,17 +39,6 @@ def front(request: pytest.FixtureRequest) -> Front:
     """Each front end in turn."""
     chosen: Front = request.param
     return chosen
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """The Chromium or Chrome of this machine; without one the test fails, it is never skipped."""
-    executable = chromium.find() or pytest.fail(chromium.missing(), pytrace=False)
-    flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=flags)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

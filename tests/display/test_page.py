@@ -1,15 +1,13 @@
 """The card in a browser: its geometry, its colours, and what its script does. No Jupyter, no network."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.browser import chromium
 from tests.clips import mp4
 from vidgen_nb.display import card, words
 from vidgen_nb.display.face import FINAL, face
@@ -45,17 +43,6 @@ PLACE = "http://localhost/"  # a page of its own: only such a place has a clipbo
 
 Boxes = dict[str, list[float]]
 Mount = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser for this module alone: its loop must not run on under other tests."""
-    executable = chromium.find() or pytest.fail(chromium.missing(), pytrace=False)
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=executable, args=flags)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
