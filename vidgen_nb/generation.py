@@ -144,8 +144,18 @@ class Generation:
         return self._outcome()
 
     def __await__(self) -> "Generator[Any, None, Generation]":
-        yield from asyncio.wrap_future(self._settling()).__await__()
+        yield from self._awaited().__await__()
         return self._outcome()
+
+    async def _awaited(self) -> None:
+        """Wait in the caller's loop, waking it twice a second: a kernel's loop that sleeps misses an interrupt."""
+        settling = asyncio.wrap_future(self._settling())
+        try:
+            while not settling.done():
+                await asyncio.wait([settling], timeout=0.5)
+        finally:
+            settling.cancel()
+        settling.result()
 
     def _settling(self) -> "Future[Record]":
         return self._studio.settled(self._row)
