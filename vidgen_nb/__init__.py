@@ -83,7 +83,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_provider_names()})
+    return sorted({*__all__, *_provider_names(), "__version__"})
 
 
 def _provider_names() -> tuple[str, ...]:

@@ -39,7 +39,20 @@ class Plan:
         return plan_bundle(self)
 
 
-class History(list["Generation"]):
+class _Shown:
+    """A list that shows itself: IPython's own printer for lists would have the first word otherwise."""
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        raise NotImplementedError
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
+    def __str__(self) -> str:
+        return self._repr_mimebundle_()["text/plain"]
+
+
+class History(_Shown, list["Generation"]):
     """Clips, newest first; a gallery in a cell. `total` counts what matched, `words` are what was searched for."""
 
     def __init__(self, clips: Iterable["Generation"], total: int | None = None, words: Sequence[str] = ()) -> None:
@@ -53,7 +66,7 @@ class History(list["Generation"]):
         return history_bundle(self, self.total, matched=self.words)
 
 
-class Catalogue(list["Model"]):
+class Catalogue(_Shown, list["Model"]):
     """A provider's models and what each takes, with the source and the date of each fact."""
 
     def __init__(self, provider: str, models: Iterable["Model"], note: str = "") -> None:
@@ -81,7 +94,7 @@ class ProviderInfo:
     models: int
 
 
-class Providers(list[ProviderInfo]):
+class Providers(_Shown, list[ProviderInfo]):
     """All providers, as a table in a cell."""
 
     def __init__(self, rows: Sequence[ProviderInfo]) -> None:

@@ -216,6 +216,9 @@ def _data(provider: Provider, request: Request) -> Iterable[Problem]:
     taken: frozenset[str] = getattr(provider, "TAKES_DATA", frozenset())
     upload = getattr(provider, "UPLOAD", "upload it somewhere and give its https:// URL")
     given = {name for name, medium in _media_of(request) if medium.is_data and medium.kind not in taken}
+    if not getattr(provider, "TAKES_ASSETS", True):
+        for name in sorted({name for name, medium in _media_of(request) if medium.url.lower().startswith("asset:")}):
+            yield Problem(name, f"{provider.TITLE} documents no asset:// ids: {upload}; check=False sends it anyway")
     for name in sorted(given):
         yield Problem(name, f"{provider.TITLE} takes no data here: {upload}; check=False sends it as a data URI anyway")
 

@@ -26,6 +26,7 @@ Every error has a `hint`: the next step. Errors about a generation carry it as `
 errors which quote the provider carry its own words as `said` and its code as `code`.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -35,6 +36,14 @@ class Problem(NamedTuple):
 
     parameter: str
     message: str
+
+
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    """A stranger's text for a terminal: control characters, ANSI and bidi marks are shown, not obeyed."""
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class VidgenError(Exception):
@@ -60,11 +69,11 @@ class VidgenError(Exception):
 
     def __str__(self) -> str:
         quoted = f" It said: {self.said}" if self.said and self.said not in self.message else ""
-        return " ".join(part for part in (self.message + quoted, self.hint) if part)
+        return visible(" ".join(part for part in (self.message + quoted, self.hint) if part))
 
     def _render_traceback_(self) -> list[str]:
         """What IPython prints: the error alone. Our own frames tell a person nothing, and frames hold locals."""
-        return [f"{type(self).__name__}: {self.message}", *self._details()]
+        return [visible(line) for line in (f"{type(self).__name__}: {self.message}", *self._details())]
 
     def _details(self) -> list[str]:
         said = [f"  It said: {self.said}"] if self.said and self.said not in self.message else []
@@ -74,7 +83,7 @@ class VidgenError(Exception):
 class InvalidRequest(VidgenError, ValueError):
     """The request is wrong. `problems` lists everything at once; found here, nothing was sent."""
 
-    hint = "`vg.models(provider)` lists what each model takes."
+    hint = "vg.models(…) lists what each model takes."
 
     def __init__(self, message: str, *, problems: Sequence[Problem] = (), **kwargs: Any) -> None:
         super().__init__(message, **kwargs)
@@ -82,7 +91,7 @@ class InvalidRequest(VidgenError, ValueError):
 
     def __str__(self) -> str:
         lines = "".join(f"\n  {problem.parameter}: {problem.message}" for problem in self.problems)
-        return f"{self.message}{lines}\n{self.hint}" if lines else super().__str__()
+        return visible(f"{self.message}{lines}\n{self.hint}") if lines else super().__str__()
 
     def _details(self) -> list[str]:
         return [*(f"  {problem.parameter}: {problem.message}" for problem in self.problems), *super()._details()]
@@ -113,7 +122,7 @@ class LedgerUnavailable(VidgenError):
 class NotSent(VidgenError):
     """Proven: no byte of the request left this machine. Safe to run again."""
 
-    hint = "Nothing was sent, so it is safe to run this again."
+    hint = "It is safe to run this again."
 
 
 class SubmitUnknown(VidgenError):
@@ -156,7 +165,7 @@ class InsufficientBalance(ProviderRefused):
 class ModelNotFound(ProviderRefused):
     """The provider has no such model for this key."""
 
-    hint = "vg.models(provider, live=True) asks which models this key may use."
+    hint = "vg.models(…, live=True) asks which models this key may use."
 
 
 class TaskNotFound(ProviderRefused):
@@ -168,7 +177,7 @@ class TaskNotFound(ProviderRefused):
 class RateLimited(ProviderRefused):
     """Too many requests. `retry_at` (epoch seconds) says when to come back, where the provider said so."""
 
-    hint = "Nothing was accepted. Wait, then run the cell again."
+    hint = "Wait, then run the cell again."
 
 
 class GenerationFailed(VidgenError):

@@ -1,6 +1,7 @@
 """Where each provider's calls go, and with which key: the real address, or the simulator's."""
 
-from collections.abc import Callable, Mapping
+import difflib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vidgen_nb import providers
@@ -31,8 +32,13 @@ class Gateways:
         options: Mapping[str, Mapping[str, Any]],
     ) -> None:
         self._simulator = simulator
-        self._keys = {name: checked_key(key, f"given for {name}") for name, key in keys.items()}
+        self._keys = {name: checked_key(key, f"given for {name}") for name, key in keys.items() if key}
         self._base_urls = dict(base_urls)
+        for name, values in options.items():
+            if not isinstance(values, Mapping):
+                raise InvalidRequest(
+                    f"options[{name!r}] is no dict.", hint='Such as options={"aitoearn": {"site": "intl"}}.'
+                )
         self._options = {name: dict(values) for name, values in options.items()}
 
     def pick(self, name: str | None) -> str:
@@ -48,6 +54,7 @@ class Gateways:
 
     def to(self, name: str) -> Gateway:
         """The gateway of a provider; its key may be missing, which matters only once something is sent."""
+        self._check_names()
         spec = providers.find(name)
         options = self._options.get(name, {})
         if self._simulator is not None:
@@ -104,18 +111,43 @@ class Gateways:
             )
         return Providers(rows)
 
+    def _check_names(self) -> None:
+        """A slip in a name would send a request elsewhere, or without its option: said before anything is sent.
+
+        Looked at late, because vg.register() may come after Studio().
+        """
+        known = providers.names()
+        for what, given in (("keys", self._keys), ("base_urls", self._base_urls), ("options", self._options)):
+            for name in given:
+                if name not in known:
+                    raise InvalidRequest(f"{what} names {name!r}. Nothing was sent.", hint=nearest(name, known))
+        for name, values in self._options.items():
+            spec = providers.find(name)
+            options = [*getattr(spec, "OPTIONS", ()), *(["site"] if hasattr(spec, "SITES") else [])]
+            for option in values:
+                if option not in options:
+                    message = f"{spec.TITLE} has no option {option!r}. Nothing was sent."
+                    raise InvalidRequest(message, hint=nearest(option, options))
+
     def _key(self, spec: Provider) -> Key | None:
         return find_key(spec.KEY, spec.NAME, self._keys)
 
     def _base_url(self, spec: Provider) -> str:
         sites: Mapping[str, str] = getattr(spec, "SITES", {})
         site = self._options.get(spec.NAME, {}).get("site")
-        if site is not None and site not in sites:
+        if site is not None and (not isinstance(site, str) or site not in sites):
             raise InvalidRequest(
                 f"{spec.TITLE} has no site {site!r}.", hint=f"There are: {', '.join(sites) or 'none'}."
             )
-        documented = sites[site] if site is not None else spec.BASE_URL
-        return find_base_url(spec.BASE, spec.NAME, documented, self._base_urls)
+        given = {spec.NAME: sites[site], **self._base_urls} if site is not None else self._base_urls
+        found = find_base_url(spec.BASE, spec.NAME, spec.BASE_URL, given)
+        return found.removesuffix(getattr(spec, "NOT_IN_BASE", ""))  # people paste an OpenAI-style …/v1
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """A hint for a name that is none of the known ones."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known) or 'none'}."
 
 
 def facts_of(name: str) -> ProviderFacts:

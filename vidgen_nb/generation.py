@@ -314,14 +314,20 @@ class Generation:
 
 def _error_of(failure: Failure, clip: Generation, reason: str) -> VidgenError:
     kind = getattr(errors, failure.kind, VidgenError)
+    facts = clip.facts
+    message = failure.message
+    if issubclass(kind, errors.GenerationFailed) and clip.status is Status.FAILED:
+        message = f"{message} {facts.failed_billing}"
     words: dict[str, Any] = {"hint": failure.hint, "said": failure.said, "code": failure.code, "generation": clip}
     if issubclass(kind, errors.ProviderRefused):
         words["retry_at"] = failure.retry_at
     if issubclass(kind, errors.GenerationStuck):
         words["reason"] = reason
-    if issubclass(kind, SubmitUnknown) and not failure.hint:
-        words["hint"] = SubmitUnknown.hint
-    error: VidgenError = kind(failure.message, **words)
+    if issubclass(kind, SubmitUnknown) and not facts.search:
+        words["hint"] = SubmitUnknown.hint.replace(" clip.reconcile(),", "")
+    if failure.kind in {"InvalidRequest", "ModelNotFound"} and not failure.hint:
+        words["hint"] = kind.hint.replace("…", f'"{clip.provider}"')
+    error: VidgenError = kind(message, **words)
     return error
 
 

@@ -2,7 +2,8 @@
 
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from vidgen_nb import providers
 from vidgen_nb.answers import Catalogue, Plan
@@ -41,7 +42,7 @@ class ProviderNamespace:
 
         shared = inspect.signature(function).parameters
         own = [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=field.annotation)
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_plain(field.annotation))
             for name, field in spec.Request.model_fields.items()
             if name != "prompt"
         ]
@@ -53,6 +54,15 @@ class ProviderNamespace:
 
     def __repr__(self) -> str:
         return f"<vidgen_nb provider {self._spec.TITLE}>"
+
+
+def _plain(annotation: Any) -> Any:
+    """A type as a person reads it: without the checks that pydantic keeps in it."""
+    if get_origin(annotation) is Annotated:
+        return _plain(get_args(annotation)[0])
+    if get_origin(annotation) in {Union, UnionType}:
+        return Union[tuple(_plain(part) for part in get_args(annotation))]  # noqa: UP007 (made as it runs)
+    return annotation
 
 
 def _documentation(spec: Provider, what: str) -> str:

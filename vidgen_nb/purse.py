@@ -30,7 +30,9 @@ class Purse:
             )
             raise MissingKey(f"No key for {provider.TITLE}. Nothing was sent.", hint=hint)
         allowed = self._allow_paid or (self._allow_paid is None and switched_on("VIDGEN_ALLOW_PAID"))
-        if not allowed and (self._allow_paid is False or nobody_answers()):
+        if self._allow_paid is False:
+            raise PaidRefused("This Studio may not pay (allow_paid=False). Nothing was sent.")
+        if not allowed and nobody_answers():
             raise PaidRefused("This would be a paid submit in a run that nobody watches. Nothing was sent.")
         if self._budget:
             self._within_budget(cost, allow_unknown_cost)

@@ -1,5 +1,6 @@
 """The four ways out of an unknown outcome. Each is a person's decision; none of them pays twice by accident."""
 
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -60,11 +61,13 @@ class Rescue:
 
     def adopt(self, record: Record, task_id: str) -> None:
         """Tie the submission to a task which a person found, and go on from there."""
-        task_id = task_id.strip()
-        taken = self._studio.ledger.by_task(record.provider, record.origin, task_id) if task_id else None
-        if not task_id or (taken is not None and taken.id != record.id):
-            whose = f"{task_id} is the task of {taken.id} already" if taken is not None else "the task id is empty"
-            raise InvalidRequest(f"Cannot adopt: {whose}.", hint="Look once more in the provider's console.")
+        task_id = str(task_id).strip()
+        if not re.fullmatch(r"[\w:.\-]{1,128}", task_id, re.ASCII):
+            raise InvalidRequest("Cannot adopt: this is no task id.", hint="Copy it from the provider's console.")
+        taken = self._studio.ledger.by_task(record.provider, record.origin, task_id)
+        if taken is not None and taken.id != record.id:
+            message = f"Cannot adopt: {task_id} is the task of {taken.id} already."
+            raise InvalidRequest(message, hint="Look once more in the provider's console.")
         self._studio.decide(record, status=Status.QUEUED, task_id=task_id, error=None, answered=time.time())
         self._studio.go_on(record)
 

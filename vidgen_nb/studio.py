@@ -19,12 +19,12 @@ from vidgen_nb.asking import Asked, ask
 from vidgen_nb.engine import download, shelf
 from vidgen_nb.engine.runner import Runner
 from vidgen_nb.engine.wire import Gateway
-from vidgen_nb.errors import InvalidRequest, VidgenError
+from vidgen_nb.errors import InvalidRequest, MissingKey, VidgenError
 from vidgen_nb.gateways import Gateways
 from vidgen_nb.generation import Generation
 from vidgen_nb.ledger import Ledger, alive
 from vidgen_nb.namespace import ProviderNamespace
-from vidgen_nb.providers.contract import Found, Model, Provider, aliases, model_row
+from vidgen_nb.providers.contract import Found, LiveModel, Model, Provider, aliases, model_row
 from vidgen_nb.purse import Purse
 from vidgen_nb.records import SIMULATED_COST, UNKNOWN_COST, Cost, Record, Status, Timing
 from vidgen_nb.rescue import Rescue
@@ -74,7 +74,9 @@ class Studio:
         )
         self._budget = dict(budget or {})
         self._allow_paid = allow_paid
-        self._allow_media_hosts = tuple(allow_media_hosts)
+        self._allow_media_hosts = (
+            (allow_media_hosts,) if isinstance(allow_media_hosts, str) else tuple(allow_media_hosts)
+        )
         self._timing = timing or (PATIENT_SIMULATION if self.simulate else Timing())
         self._dialects: list[Any] = []
         self._clips: dict[str, Generation] = {}
@@ -142,7 +144,9 @@ class Studio:
             take=take,
             cost=self._estimate(),
             existing=self._clip(row) if row is not None and row.status is not Status.REFUSED else None,
-            defaults=tuple(name for name in request_type.model_fields if name not in asked.request.given),
+            defaults=tuple(
+                name for name in request_type.model_fields if name not in asked.request.given and name != "model"
+            ),
         )
 
     def retake(self, clip: Generation, changes: Mapping[str, Any]) -> Generation:
@@ -300,6 +304,7 @@ class Studio:
     def go_on(self, record: Record) -> None:
         """Bring an accepted generation home: claims its row if nobody has it, asks the provider; free."""
         gateway = self._gateways.of(record)
+        self.ledger  # noqa: B018 (says so if this Studio is closed)
         record = self._runner.hold(record, gateway)
         if record.status is Status.STUCK:
             going = Status.RUNNING if record.started else Status.QUEUED
@@ -344,14 +349,22 @@ class Studio:
         if not live:
             return Catalogue(spec.NAME, spec.MODELS)
         lister = getattr(spec, "models", None)
+        if gateway.key is None and lister is not None and not getattr(spec, "OPEN_CATALOGUE", False):
+            raise MissingKey(
+                f"No key for {spec.TITLE}. Nothing was sent.", hint=f"Set {spec.KEY}; live=False needs none."
+            )
         if lister is None:
             raise InvalidRequest(
                 f"{spec.TITLE} documents no call that lists its models.", hint=f'vg.models("{spec.NAME}")'
             )
         listed = self._runner.ask(gateway, lister(gateway.options), spec.TITLE)
         found = spec.read_models(listed)  # type: ignore[attr-defined]  # the other half of `models`
-        rows = [model_row(spec, model.name) or Model(model.name, source="live catalogue") for model in found]
-        return Catalogue(spec.NAME, rows, note=f"as {spec.TITLE} lists them for this key now")
+        rows = [_live_row(model_row(spec, model.name), model) for model in found]
+        told = any(_LIVE.keys() & model.facts.keys() for model in found)
+        note = (
+            f"as {spec.TITLE} lists them now" if told else f"{spec.TITLE} lists the names now; limits are our table's"
+        )
+        return Catalogue(spec.NAME, rows, note=note)
 
     def list_providers(self) -> Providers:
         """The providers, where their keys were found (never a part of one), and their base URLs."""
@@ -386,7 +399,7 @@ class Studio:
             future: Future[Record] = Future()
             future.set_result(record)
             return future
-        if not self._runner.holds(row.id):
+        if self._closed or not self._runner.holds(row.id):
             self.go_on(record)
         return self._runner.settled(row.id)
 
@@ -420,8 +433,15 @@ class Studio:
             return self._clips.setdefault(row.id, Generation(self, row))
 
     # ── parts, made when first needed ─────────────────────────────────────────
-    @cached_property
+    @property
     def ledger(self) -> Ledger:
+        """The ledger of the home, opened when first needed. Raises VidgenError once the Studio is closed."""
+        if self._closed:
+            raise VidgenError("This Studio is closed. Nothing was sent.", hint="vg.setup() gives an open one.")
+        return self._ledger
+
+    @cached_property
+    def _ledger(self) -> Ledger:
         ledger = Ledger(self.home)
         download.sweep(self.home / "clips", lambda owner: alive(self.home / "run", owner))
         ledger.bury(time.time())
@@ -451,6 +471,7 @@ class Studio:
         return simulator
 
     def _simulated_url(self, name: str) -> str:
+        self.ledger  # noqa: B018 (says so if this Studio is closed)
         return self._simulator.url(name)
 
     def close(self) -> None:
@@ -462,7 +483,7 @@ class Studio:
         atexit.unregister(self.close)
         if "vidgen_nb.display.live" in sys.modules:
             sys.modules["vidgen_nb.display.live"].close_all()
-        for name, end in (("_runner", "close"), ("_simulator", "stop"), ("ledger", "close")):
+        for name, end in (("_runner", "close"), ("_simulator", "stop"), ("_ledger", "close")):
             if name in self.__dict__:
                 getattr(self.__dict__[name], end)()
 
@@ -484,6 +505,23 @@ class Studio:
     def _known(self, identity: str) -> Record | None:
         """The row of an identity, without making a home for the question."""
         return self.ledger.by_identity(identity) if (self.home / settings.LEDGER).is_file() else None
+
+
+_LIVE = {"durations": "duration", "resolutions": "resolution", "aspectRatios": "aspect_ratio"}
+"""What live catalogues call the limits they tell → our parameter."""
+
+
+def _live_row(known: Model | None, listed: LiveModel) -> Model:
+    """A row of the live catalogue: what the provider tells now, over what our table says."""
+    row = known or Model(listed.name)
+    told = {
+        ours: tuple(listed.facts[theirs])
+        for theirs, ours in _LIVE.items()
+        if isinstance(listed.facts.get(theirs), list)
+    }
+    if not told:
+        return row if known else replace(row, source="live catalogue")
+    return replace(row, takes={**row.takes, **told}, source="live catalogue", checked=time.strftime("%Y-%m-%d"))
 
 
 # ── the default Studio ────────────────────────────────────────────────────────

@@ -60,10 +60,10 @@ def test_all_at_once_with_index_and_source() -> None:
     limits = MediaLimits(max_count=1, seconds=(2, 15), total_seconds=15, height=(300, 6000), source="docs, 2026-06-26")
     told = check([film(), film(duration=18.2, height=48)], limits, "reference_videos")
     assert [problem.message for problem in told] == [
-        "reference_videos has 2: at most 1 are taken (docs, 2026-06-26)",
-        "reference_videos are 23.2 s long together: at most 15 s are taken (docs, 2026-06-26)",
-        "reference_videos[1] is 18.2 s long: 2 to 15 s are taken (docs, 2026-06-26)",
-        "reference_videos[1] is 48 px high: 300 to 6,000 px are taken (docs, 2026-06-26)",
+        "2 were given: at most 1 are taken (docs, 2026-06-26; check=False sends it anyway)",
+        "they are 23.2 s long together: at most 15 s are taken (docs, 2026-06-26; check=False sends it anyway)",
+        "reference_videos[1] is 18.2 s long: 2 to 15 s are taken (docs, 2026-06-26; check=False sends it anyway)",
+        "reference_videos[1] is 48 px high: 300 to 6,000 px are taken (docs, 2026-06-26; check=False sends it anyway)",
     ]
     assert {problem.parameter for problem in told} == {"reference_videos"}
 
@@ -71,7 +71,7 @@ def test_all_at_once_with_index_and_source() -> None:
 def test_url_counts_and_breaks_nothing_else() -> None:
     """Nothing is known of a URL; it still counts."""
     urls = [Medium(kind="video", url=f"https://h.example/{n}") for n in range(4)]
-    assert [problem.message for problem in check(urls, VIDEO, "x")] == ["x has 4: at most 3 are taken"]
+    assert [problem.message for problem in check(urls, VIDEO, "x")] == ["4 were given: at most 3 are taken"]
 
 
 @pytest.mark.parametrize("name", ["jpg", "jpeg", "JPEG", ".jpg"])

@@ -269,3 +269,16 @@ def test_a_lost_ledger_is_rebuilt_from_the_recipes(make_studio: MakeStudio, serv
     assert studio.reindex() == []
     assert studio.generate(**ASKED) == clip
     assert len(server.posts) == 1
+
+
+def test_p2_a_new_key_goes_on_beside_the_old_studio(make_studio: MakeStudio, server: Loopback) -> None:
+    """P2: the Studio with the bad key still lives; whoever has a good one takes the paused row over, free."""
+    provider = Provider(server, [Say(401, json={"error": {"message": "expired"}})])
+    clip = make_studio(keys={"relaydance": "sk-old"}).generate(**ASKED)
+    paused = threading.Event()
+    clip.watch(lambda record: paused.set() if record.needs_key else None)
+    assert paused.wait(10) or clip.record.needs_key
+    provider.polls = [provider.done]
+    assert make_studio(keys={"relaydance": "sk-new"}).generate(**ASKED).wait(20).status is Status.SUCCEEDED
+    assert server.gets[-1].headers["authorization"] == "Bearer sk-new"
+    assert len(server.posts) == 1

@@ -110,7 +110,7 @@ def test_close_leaves_nothing_running(studio: vg.Studio, server: Loopback) -> No
     def wait() -> None:
         try:
             clip.wait(20)
-        except RuntimeError as error:
+        except vg.VidgenError as error:
             errors.append(error)
 
     waiting = threading.Thread(target=wait)

@@ -10,7 +10,7 @@ from vidgen_nb.display import words
 from vidgen_nb.display.gallery import columns
 from vidgen_nb.display.html import Child, Html, el, join, one_line
 from vidgen_nb.display.saved import FONT, LINE, code, tag
-from vidgen_nb.providers.contract import Model
+from vidgen_nb.providers.contract import Model, choices
 from vidgen_nb.records import SIMULATED_COST, Cost, Json, Warned
 
 _CELL = "vertical-align:top;padding:6px 16px;max-width:none;line-height:18px"
@@ -98,7 +98,7 @@ def providers_bundle(rows: Sequence[ProviderRow]) -> dict[str, str]:
                 str(row.models),
             ]
         )
-        plain.append([row.name, key, url, search, f"{row.models} models"])
+        plain.append([row.name, key, url, search, f"{row.models} model{'s' * (row.models != 1)}"])
     return {"text/html": str(_table(heads, cells)), "text/plain": "\n".join(columns(plain))}
 
 
@@ -129,7 +129,9 @@ def offered(row: Model, parameter: str) -> str:
     unit = f"{words.NB}s" if parameter == "duration" else ""
     if isinstance(values, range) and len(values) > 2 and values.step == 1:
         return f"{values[0]}–{values[-1]}{unit}"
-    return " ".join(map(str, values)) + unit if values else ""
+    if parameter == "duration" and values:
+        return choices(values, parameter).replace(" to ", "–").replace(" s", unit)
+    return " ".join(map(str, values)) if values else ""
 
 
 def _also(row: Model) -> str:

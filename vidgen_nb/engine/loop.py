@@ -9,6 +9,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from vidgen_nb.errors import VidgenError
+
 T = TypeVar("T")
 
 
@@ -72,7 +74,7 @@ def _hand_over(done: "asyncio.Task[Any]", promise: "Future[Any]") -> None:
             done.exception()  # retrieved, so that asyncio does not report it as forgotten
         return
     if done.cancelled():
-        promise.set_exception(RuntimeError("The Studio was closed."))
+        promise.set_exception(VidgenError("The Studio was closed.", hint="vg.resume() goes on, free."))
     elif (error := done.exception()) is not None:
         promise.set_exception(error)
     else:

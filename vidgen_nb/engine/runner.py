@@ -75,7 +75,8 @@ class Runner:
             if job is None:
                 self._jobs[record.id] = job = _Job(record, record, gateway)
             elif record.revision > job.saved.revision and not job.busy:
-                job.saved, job.record, job.gateway = record, record, gateway
+                job.saved, job.record = record, record
+            job.gateway = gateway  # its key may be a new one
             if record.reused:
                 job.record = replace(job.record, reused=True)
             return job.record
@@ -169,7 +170,7 @@ class Runner:
         for job in self._jobs.values():
             for _, waiter in job.waiters:
                 if waiter.set_running_or_notify_cancel():
-                    waiter.set_exception(RuntimeError("The Studio was closed; vg.resume() goes on."))
+                    waiter.set_exception(VidgenError("The Studio was closed.", hint="vg.resume() goes on, free."))
 
     # ── the loop ──────────────────────────────────────────────────────────────
     async def _start(self) -> None:
@@ -301,8 +302,9 @@ class Runner:
         if seen.urls:
             urls = tuple(gateway.base_url + url if url.startswith("/") else url for url in seen.urls)
             wait = await self._bring_home(job, urls)
-        paused = job.record.needs_key or not job.record.status.open
-        return None if paused else wait
+        if job.record.needs_key:  # whoever has a good key may take the row over
+            job.saved = await self._on_disk(lambda: self.ledger.change(job.saved, owner="", updated=time.time()))
+        return None if job.record.needs_key or not job.record.status.open else wait
 
     async def _bring_home(self, job: _Job, urls: tuple[str, ...]) -> float:
         """Download a finished task's videos. Gives the seconds until the task is asked again, should that be needed."""
@@ -363,6 +365,8 @@ class Runner:
     # ── writing down, telling ─────────────────────────────────────────────────
     async def _write(self, job: _Job, **values: Any) -> None:
         """Show new values, and commit them if they weigh anything: a poll that only moved the progress does not."""
+        if job.saved.simulated:
+            values.pop("cost", None)  # what a simulated gateway says it took was never money
         new = replace(job.record, **values, updated=time.time())
         if any(getattr(new, name) != getattr(job.saved, name) for name in _WEIGHTY):
             kept = {name: getattr(new, name) for name in _NAMES - TRANSIENT - {"id", "identity", "owner", "revision"}}

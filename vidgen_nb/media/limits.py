@@ -54,17 +54,17 @@ def check(media: Medium | Sequence[Medium], limits: MediaLimits, parameter: str)
     for index, medium in enumerate(given):
         if medium.is_data:
             told += _each(medium, limits, parameter if alone else f"{parameter}[{index}]")
-    source = f" ({limits.source})" if limits.source else ""
+    source = f" ({limits.source}; check=False sends it anyway)" if limits.source else ""
     return [Problem(parameter, message + source) for message in told]
 
 
 def _together(media: Sequence[Medium], limits: MediaLimits, parameter: str) -> list[str]:
     told = []
     if limits.max_count is not None and len(media) > limits.max_count:
-        told.append(f"{parameter} has {len(media)}: at most {limits.max_count} are taken")
+        told.append(f"{len(media)} were given: at most {limits.max_count} are taken")
     seconds = round(sum(medium.duration or 0 for medium in media), 1)
     if limits.total_seconds is not None and seconds > limits.total_seconds:
-        told.append(f"{parameter} are {seconds:.1f} s long together: at most {limits.total_seconds:g} s are taken")
+        told.append(f"they are {seconds:.1f} s long together: at most {limits.total_seconds:g} s are taken")
     return told
 
 

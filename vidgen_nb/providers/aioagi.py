@@ -80,7 +80,9 @@ REFUSALS: tuple[Refusal, ...] = (
 class Request(contract.Request):
     """What AIOAGI takes, in the common vocabulary."""
 
-    prompt: str = Field(description="What the clip shows: picture, action, camera, style. At most 2500 characters.")
+    prompt: str | None = Field(
+        None, description="What the clip shows: picture, action, camera, style. At most 2500 characters."
+    )
     model: str | None = Field(None, min_length=1, description="Model id, as GET /models lists it for the key.")
     duration: Integer | None = Field(
         None, validation_alias="duration_seconds", description="Length in whole seconds, or -1: the model chooses."
@@ -148,9 +150,10 @@ def _modes(request: Request) -> tuple[str, str]:
 
 
 def _prompt_rules(request: Request) -> Iterator[Problem]:
-    if not request.prompt.strip():
-        yield Problem("prompt", "must not be blank")
-    if (length := len(request.prompt)) > LONGEST_PROMPT:
+    prompt = request.prompt or ""
+    if not prompt.strip() and request.first_frame is None:
+        yield Problem("prompt", "is needed where no first_frame speaks for itself")
+    if (length := len(prompt)) > LONGEST_PROMPT:
         yield Problem("prompt", f"has {length} characters: at most {LONGEST_PROMPT} are taken {_ANYWAY}")
 
 
@@ -188,8 +191,9 @@ def _advice(request: Request) -> Iterator[tuple[str, str]]:
         yield "reference_images", "AIOAGI's page shows asset:// ids only: a URL or data may be refused"
     if len(request.reference_images) > 9:
         yield "reference_images", f"{len(request.reference_images)}; AIOAGI names no limit, and Ark takes 9 ({ARK})"
-    if len(request.prompt) <= LONGEST_PROMPT < _utf16(request.prompt):
-        yield "prompt", f"{_utf16(request.prompt)} characters where an emoji counts as two: {LONGEST_PROMPT} are taken"
+    prompt = request.prompt or ""
+    if len(prompt) <= LONGEST_PROMPT < _utf16(prompt):
+        yield "prompt", f"{_utf16(prompt)} characters where an emoji counts as two: {LONGEST_PROMPT} are taken"
 
 
 def _is_asset(url: str) -> bool:

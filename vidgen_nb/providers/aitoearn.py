@@ -30,6 +30,7 @@ BASE = "AITOEARN_BASE_URL"
 AUTH = ("X-Api-Key", "{key}")
 REPORTS_PROGRESS = False
 FAILED_BILLING = "AiToEarn does not document whether failed tasks are billed."
+OPEN_CATALOGUE = True  # the list of models asks for no key
 SEARCH = "AiToEarn lists the video tasks of the key's account."
 CONSOLE = "aitoearn.cn or aitoearn.ai, whichever the key is for"
 

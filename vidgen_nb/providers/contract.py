@@ -97,14 +97,17 @@ class Task:
 class Provider(Protocol):
     """What a provider file must say; what a service does not have is left out.
 
-    Optional facts: `SITES` (name → base URL, chosen by the option "site"), `API_WIDE` (a Model: the limits of models
-    which the table does not list), `MEDIA` (parameter → MediaLimits), `TAKES_DATA` (kinds of media that may be sent as
-    data) and `UPLOAD` (what to do with the others), `SEARCH` (how a lost submission can be found) and `CONSOLE`
-    (where a person looks), `REPORTS_PROGRESS` (False where it never does), `QUERY_UNVERIFIED` (the option which sets
-    a query path nobody verified). Optional functions: `unfold(given)` (the page's own nesting → flat names, and what
-    is wrong with it), `rules(request)` (limits across parameters), `advise(request)` (warnings), `search(request,
-    options)`/`read_search(reply)` (None where the reply is no whole list: a task's absence then proves nothing),
-    `models(options)`/`read_models(reply)`.
+    Optional facts: `SITES` (name → base URL, chosen by the option "site"), `OPTIONS` (names of its other options),
+    `NOT_IN_BASE` (what people append to a base URL though the paths begin with it), `API_WIDE` (a Model: the limits of
+    models which the table does not list), `MEDIA` (parameter → MediaLimits), `TAKES_ASSETS` (False where asset:// ids
+    mean nothing), `TAKES_DATA` (kinds of media that may be sent as data) and `UPLOAD` (what to do with the others),
+    `SEARCH` (how a lost submission can be found) and `CONSOLE` (where a person looks), `OPEN_CATALOGUE` (True where the
+    live catalogue needs no key), `REPORTS_PROGRESS` (False where it never does), `QUERY_UNVERIFIED` (the option which
+    sets a query path nobody verified).
+    Optional functions: `unfold(given)` (the page's own nesting → flat names, and what is wrong with it),
+    `rules(request)` (limits across parameters), `advise(request)` (warnings), `search(request, options)` and
+    `read_search(reply)` (a list of Found, None where the reply is no whole list), `models(options)` and
+    `read_models(reply)`.
     """
 
     NAME: str  # "relaydance": as in vg.generate(provider=…)

@@ -22,7 +22,8 @@ from vidgen_nb.records import UNKNOWN_COST, Call, Cost, Json, MediaLimits, Mediu
 
 NAME = "newapi"
 TITLE = "New API"
-BASE_URL = ""  # every operator has an own one
+BASE_URL = ""
+NOT_IN_BASE = "/v1"  # the paths below begin with it  # every operator has an own one
 KEY = "NEWAPI_API_KEY"
 BASE = "NEWAPI_BASE_URL"
 AUTH = ("Authorization", "Bearer {key}")
@@ -64,13 +65,20 @@ KLING_SIZES |= {"1024x1024": "1:1", "512x512": "1:1"}
 SORA_SIZES, SORA_SECONDS = {"1280x720": "16:9", "720x1280": "9:16"}, (4, 8, 12)
 PROMPTS = {"kling": (2500, KLING_TEXT), "vidu": (2000, VIDU)}  # the longest, in characters
 
-_KLING_IMAGE = MediaLimits(formats=("jpeg", "png"), max_bytes=10 * 2**20, ratio=(0.4, 2.5), source=KLING)
-_JIMENG_IMAGE = MediaLimits(max_bytes=4 * 2**20 + 700 * 2**10, source=f"{CODE}: its jimeng channel")
-_VIDU_IMAGE = MediaLimits(formats=("png", "jpeg", "webp"), max_bytes=50 * 2**20, ratio=(0.25, 4), source=VIDU)
+
+def _dated(source: str) -> str:
+    return f"{source}, checked {CHECKED}"
+
+
+_KLING_IMAGE = MediaLimits(formats=("jpeg", "png"), max_bytes=10 * 2**20, ratio=(0.4, 2.5), source=_dated(KLING))
+_JIMENG_IMAGE = MediaLimits(max_bytes=4 * 2**20 + 700 * 2**10, source=_dated(f"{CODE}: its jimeng channel"))
+_VIDU_IMAGE = MediaLimits(formats=("png", "jpeg", "webp"), max_bytes=50 * 2**20, ratio=(0.25, 4), source=_dated(VIDU))
 _ARK_FORMATS, _ARK_SIDE = ("jpeg", "png", "webp", "bmp", "tiff", "gif"), (300, 6000)
-_ARK_IMAGE = MediaLimits(None, _ARK_FORMATS, 30 * 2**20, None, None, (0.4, 2.5), _ARK_SIDE, _ARK_SIDE, source=ARK)
-_ARK_VIDEO = MediaLimits(3, ("mp4", "mov"), 50 * 2**20, (2, 15), 15, fps=(24, 60), source=ARK)
-_ARK_AUDIO = MediaLimits(3, ("wav", "mp3"), 15 * 2**20, (2, 15), 15, source=ARK)
+_ARK_IMAGE = MediaLimits(
+    None, _ARK_FORMATS, 30 * 2**20, None, None, (0.4, 2.5), _ARK_SIDE, _ARK_SIDE, source=_dated(ARK)
+)
+_ARK_VIDEO = MediaLimits(3, ("mp4", "mov"), 50 * 2**20, (2, 15), 15, fps=(24, 60), source=_dated(ARK))
+_ARK_AUDIO = MediaLimits(3, ("wav", "mp3"), 15 * 2**20, (2, 15), 15, source=_dated(ARK))
 
 
 def _images(limits: MediaLimits, references: int = 0) -> dict[str, MediaLimits]:

@@ -239,7 +239,8 @@ class Simulator:
         """The answer of one dialect. Raises Refusal, and then has changed nothing."""
         key = "" if route.open else dialect.key(visit.headers)
         if not route.open and key in ("", "sk-invalid"):
-            raise Refusal("AuthError", "Invalid token" if key else "No key, or not in the form the documentation shows")
+            said = "Invalid token" if key else "No key, or not in the form the documentation shows (Authorization)"
+            raise Refusal("AuthError", "; ".join([said, *_also_wrong(visit, dialect, route)]))
         if key == "sk-busy":
             raise Refusal("RateLimited", "Too many requests, come back later", retry_after=1)
         if key == "sk-poor" and route.does == "submit":
@@ -360,6 +361,17 @@ class _Protocol(H11Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast(asyncio.Transport, transport))
         self.app_state = {**self.app_state, "hang_up": transport.close}
+
+
+def _also_wrong(visit: "_Visit", dialect: Dialect, route: Route) -> Iterator[str]:
+    """What is wrong with the body of a submission without a key: whoever pastes a page's example sees all of it."""
+    if route.does == "submit":
+        try:
+            dialect.read(json.loads(visit.body))
+        except Refusal as refusal:
+            yield refusal.message
+        except (ValueError, RecursionError):
+            return
 
 
 def _response(reply: Reply) -> Response:

@@ -34,6 +34,9 @@ class Model(NamedTuple):
 MODELS = {
     "doubao-seedance-2-0-720p": Model(("720p",), range(4, 16)),
     "doubao-seedance-2-0-1080p": Model(("1080p",), range(4, 16)),
+    "doubao-seedance-2-0-480p": Model(("480p",), range(4, 16)),
+    "doubao-seedance-2-0-mini-720p": Model(("720p",), range(4, 16)),
+    "doubao-seedance-2-0-mini-480p": Model(("480p",), range(4, 16)),
     "doubao-seedance-2-0-fast-260128": Model(("720p", "480p"), range(4, 16)),
     "dreamina-seedance-2-0-260128": Model(("720p", "480p", "1080p"), range(4, 16)),
     "dreamina-seedance-2-0-fast-260128": Model(("720p", "480p"), range(4, 16)),
