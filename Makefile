@@ -14,7 +14,7 @@ DEMO   := build/demo
 ROOT_OK = $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := install
-.PHONY: install demo test check quick unit browser readme
+.PHONY: install demo test check quick unit browser crash readme
 .NOTPARALLEL: # two cores, and tests that look at the clock
 
 install: $(VENV)/.test
@@ -68,6 +68,10 @@ unit: $(VENV)/.test
 browser: $(VENV)/.test
 	$(BIN)/python tests/browser/chromium.py
 	$(BIN)/pytest -m browser
+
+# SIGKILL at every point that matters, five times as often as in `make test`.
+crash: $(VENV)/.test
+	CRASH_KILLS=200 $(BIN)/pytest tests/crash
 
 readme: $(VENV)/.test
 	$(BIN)/python -m tests.house.readme

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FOLDER_MARKS = {
     "browser": "browser",
     "notebooks": "notebook",
-    **dict.fromkeys(("reliability", "simulator", "studio"), "slow"),
+    **dict.fromkeys(("crash", "reliability", "simulator", "studio"), "slow"),
 }
 FLAGS = [
     "--disable-gpu",
