@@ -45,9 +45,9 @@ _ANYWAY = f"({PAGE}, checked {CHECKED}; check=False sends it anyway)"
 
 
 def _row(name: str, resolutions: str, ratios: str, first: int = 4) -> Model:
-    """`first`: the shortest duration. The page's durations are numbers; that they are whole is MODELS_PAGE's word."""
+    """`first`: the shortest duration, in seconds: a number on the page, though MODELS_PAGE lists whole ones."""
     takes = {
-        "duration": range(first, 16),
+        "duration": contract.Between(first, 15),
         "resolution": tuple(resolutions.split()),
         "aspect_ratio": tuple(ratios.split()),
     }
@@ -176,6 +176,10 @@ def rules(request: Request) -> list[Problem]:
 
 def advise(request: Request) -> list[Warned]:
     """What a person should know before paying, because the page is silent about it."""
+    seconds = request.duration
+    if seconds is not None and seconds != int(seconds):
+        whole = f"{seconds:g} s: the page takes a number, but lists of models hold whole seconds only ({MODELS_PAGE})"
+        return [Warned("duration", whole), *(Warned(parameter, message) for parameter, message in _advice(request))]
     return [Warned(parameter, message) for parameter, message in _advice(request)]
 
 

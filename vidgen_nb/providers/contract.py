@@ -10,7 +10,7 @@ import json
 import math
 import operator
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol
 
@@ -23,6 +23,23 @@ Options = Mapping[str, Any]
 
 
 # ── facts ─────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class Between(Collection[float]):
+    """Every number from `low` to `high`, both included: what a page means that says number, not integer."""
+
+    low: int
+    high: int
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool) and self.low <= value <= self.high
+
+    def __iter__(self) -> Iterator[float]:
+        return iter((self.low, self.high))
+
+    def __len__(self) -> int:
+        return 2
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """One row of a provider's table: what a model takes, where that is stated, and when it was checked.
@@ -234,6 +251,8 @@ def offers(row: Model, values: Mapping[str, Any]) -> Iterable[Problem]:
 def choices(values: Collection[Any], parameter: str = "") -> str:
     """A set of values in words: `4 to 15 s`, `480p or 720p`."""
     unit = " s" if parameter == "duration" else ""
+    if isinstance(values, Between):
+        return f"{values.low} to {values.high}{unit}"
     if isinstance(values, range):  # it may be that of a seed, too long to be listed
         return f"{values[0]} to {values[-1]}{unit}" if len(values) > 2 else " or ".join(f"{v}{unit}" for v in values)
     whole = sorted(value for value in values if isinstance(value, int) and not isinstance(value, bool) and value >= 0)
