@@ -89,6 +89,16 @@ class Generation:
         return self.record.cost
 
     @property
+    def rating(self) -> int | None:
+        """1..5 as you rated it, None until then."""
+        return self.record.rating
+
+    @property
+    def note(self) -> str:
+        """Your own words about it."""
+        return self.record.note
+
+    @property
     def parent(self) -> "Generation | None":
         """The clip this one is a retake of."""
         return self._studio.get(self._row.parent) if self._row.parent else None
@@ -181,6 +191,14 @@ class Generation:
     def retake(self, **changes: Any) -> "Generation":
         """The same recipe with changes. Without any it is the next take: run the same line twice and it is one clip."""
         return self._studio.retake(self, changes)
+
+    def rate(self, rating: int | None = None, *, note: str | None = None) -> "Generation":
+        """Keep a rating (1..5) or a note in the ledger; what is not given stays. `vg.history` searches notes too."""
+        if rating is not None and (isinstance(rating, bool) or rating not in range(1, 6)):
+            raise InvalidRequest(f"{rating!r} is no rating.", hint="clip.rate(4): a whole number from 1 to 5.")
+        given = {"rating": rating, "note": note}
+        self._studio.decide(self.record, **{name: value for name, value in given.items() if value is not None})
+        return self
 
     # ── the four ways out of an unknown outcome ───────────────────────────────
     def reconcile(self) -> "Generation":

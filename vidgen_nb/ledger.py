@@ -50,7 +50,12 @@ def m001_initial(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX events_by_generation ON events (generation)")
 
 
-MIGRATIONS: Sequence[Callable[[sqlite3.Connection], None]] = (m001_initial,)
+def m002_opinions(db: sqlite3.Connection) -> None:
+    db.execute("ALTER TABLE generations ADD COLUMN rating INTEGER")
+    db.execute("ALTER TABLE generations ADD COLUMN note TEXT NOT NULL DEFAULT ''")
+
+
+MIGRATIONS: Sequence[Callable[[sqlite3.Connection], None]] = (m001_initial, m002_opinions)
 
 
 class Conflict(Exception):

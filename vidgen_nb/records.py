@@ -175,6 +175,9 @@ class Record:
     finished: float | None = None  # settled
     updated: float = 0.0
 
+    rating: int | None = None  # 1..5, a person's own
+    note: str = ""  # a person's own words about the clip
+
     owner: str = ""
     revision: int = 0
 

@@ -117,7 +117,26 @@ class Studio:
             SubmitUnknown: The request left and no usable answer came. `error.generation` has four ways out.
             GenerationFailed: This request was made before, and failed.
         """
-        return self._generate(self._gateways.pick(provider), prompt, parameters, take, extra, check, allow_unknown_cost)
+        name = self._gateways.pick(provider)
+        return self._generate(name, prompt, parameters, take, extra, check, allow_unknown_cost)
+
+    def begin(
+        self,
+        name: str,
+        parameters: Mapping[str, Any],
+        *,
+        take: int = 1,
+        extra: Mapping[str, Any] | None = None,
+        check: bool = True,
+        allow_unknown_cost: bool = False,
+        parent: str = "",
+    ) -> Generation:
+        """As `generate`, without waiting for the POST: forms and sweeps show their cards at once.
+
+        Raises what is known before sending; what becomes of the POST shows in the clip.
+        """
+        clip, _ = self._begin(name, None, parameters, take, extra, check, allow_unknown_cost, parent)
+        return clip
 
     def plan(
         self,
@@ -176,20 +195,38 @@ class Studio:
         allow_unknown_cost: bool,
         parent: str = "",
     ) -> Generation:
+        clip, submission = self._begin(name, prompt, parameters, take, extra, check, allow_unknown_cost, parent)
+        if submission is not None:
+            submission.result()
+        elif clip.status is Status.SUBMITTING:
+            self._runner.answered(clip.id).result()
+        return self._raised(clip)
+
+    def _begin(
+        self,
+        name: str,
+        prompt: str | None,
+        parameters: Mapping[str, Any],
+        take: int,
+        extra: Mapping[str, Any] | None,
+        check: bool,
+        allow_unknown_cost: bool,
+        parent: str,
+    ) -> "tuple[Generation, Future[Record] | None]":
+        """Claim the identity and start the POST: the clip, and the POST's future. None if it was asked for before."""
         gateway = self._gateways.to(name)
         asked = self._ask(gateway, prompt, parameters, take, extra, check)
         row = self.ledger.by_identity(asked.identity)
         if row is None or row.status is Status.REFUSED:
             self._purse.open(gateway.provider, gateway.key, self._estimate(), allow_unknown_cost=allow_unknown_cost)
             asked.kept(self.home)
-        wanted = self._row(gateway, asked, parent)
-        row, mine = self.ledger.intend(wanted)
+        row, mine = self.ledger.intend(self._row(gateway, asked, parent))
         clip = self._clip(row)
         if not mine:
-            return self._join(clip, row)
+            self._join(row)
+            return clip, None
         self._runner.hold(row, gateway)
-        self._runner.submit(row.id, asked.call).result()
-        return self._raised(clip)
+        return clip, self._runner.submit(row.id, asked.call)
 
     def _ask(
         self, gateway: Gateway, prompt: str | None, parameters: Mapping[str, Any], take: int, extra: Any, check: bool
@@ -221,16 +258,13 @@ class Studio:
             updated=now,
         )
 
-    def _join(self, clip: Generation, row: Record) -> Generation:
-        """Somebody asked for this before: give what became of it, and go on with it where it can go on for free."""
+    def _join(self, row: Record) -> None:
+        """Somebody asked for this before: go on with it where it can go on for free."""
         held = self._runner.hold(replace(row, reused=True), self._gateways.to(row.provider))
         if held.status.open or held.status is Status.SUBMITTING:
             self._runner.follow(row.id)
         elif held.status is Status.STUCK:
             self.go_on(held)
-        if held.status is Status.SUBMITTING:
-            self._runner.answered(row.id).result()
-        return self._raised(clip)
 
     def _raised(self, clip: Generation) -> Generation:
         bad = {Status.REFUSED, Status.UNKNOWN, Status.FAILED}

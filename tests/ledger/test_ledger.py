@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from vidgen_nb.ledger import Conflict, Ledger, alive, as_json, from_json
+from vidgen_nb.ledger import APPLICATION_ID, Conflict, Ledger, alive, as_json, from_json, m001_initial
 from vidgen_nb.records import MOVES, ClipFile, Cost, Failure, Record, Status
 
 
@@ -219,14 +219,30 @@ def test_threads_share_one_ledger(ledger: Ledger) -> None:
     assert ledger.get(kept.id).progress == 100  # type: ignore[union-attr]
 
 
-def test_the_schema_of_the_first_release_stands(ledger: Ledger) -> None:
+def test_the_schema_of_the_first_release_stands() -> None:
     """Migrations are never edited: the tables of m001, literally."""
-    with sqlite3.connect(ledger.path) as db:
-        columns = [name for _, name, *_ in db.execute("PRAGMA table_info(generations)")]
-        events = [name for _, name, *_ in db.execute("PRAGMA table_info(events)")]
+    db = sqlite3.connect(":memory:")
+    m001_initial(db)
+    columns = [name for _, name, *_ in db.execute("PRAGMA table_info(generations)")]
+    events = [name for _, name, *_ in db.execute("PRAGMA table_info(events)")]
     db.close()
     assert " ".join(columns) == (
         "id identity provider origin model asked extra take parent status step reason word progress task_id error cost "
         "raw files created sent answered started finished updated owner revision"
     )
     assert events == ["number", "generation", "at", "what", "detail"]
+
+
+def test_a_ledger_of_the_first_release_is_carried_over(tmp_path: Path) -> None:
+    """A home made by an older release opens, and its rows take what newer ones know."""
+    (tmp_path / "run").mkdir()
+    old = sqlite3.connect(tmp_path / "ledger.db")
+    m001_initial(old)
+    old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    old.execute("PRAGMA user_version = 1")
+    old.commit()
+    old.close()
+    ledger = Ledger(tmp_path)
+    kept, _ = ledger.intend(row())
+    assert ledger.change(kept, rating=4, note="the best one").rating == 4
+    ledger.close()
