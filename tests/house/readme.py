@@ -3,6 +3,7 @@
 python -m tests.house.readme
 """
 
+import json
 import re
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from vidgen_nb import providers
 from vidgen_nb.providers.contract import aliases
 
 README = Path(__file__).parents[2] / "README.md"
-PART = re.compile(r"(<!-- providers: .*? -->\n).*?(<!-- /providers -->)", re.DOTALL)
+PART = re.compile(r"(<!-- (\w+): generated.*? -->\n).*?(<!-- /\2 -->)", re.DOTALL)
+MEASURED = Path(__file__).parents[1] / "peers" / "measured.json"
 
 
 def provider_table() -> str:
@@ -24,9 +26,23 @@ def provider_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def peers_table() -> str:
+    """What `make peers` measured: the POSTs of one lost reply, and what is left of the task after a SIGKILL."""
+    lines = ["| | version | POSTs sent for one lost reply | known after a SIGKILL |", "|---|---|---|---|"]
+    for row in json.loads(MEASURED.read_text(encoding="utf-8"))["rows"]:
+        known = "the task id" if row["kept"] else "nothing"
+        if row["after"]:
+            known += f": `vg.resume()` brought the clip home with {row['posts_after']} further POSTs"
+        lines.append(f"| {row['name']} | {row['version']} | {row['posts']} | {known} |")
+    return "\n".join(lines) + "\n"
+
+
+PARTS = {"providers": provider_table, "peers": peers_table}
+
+
 def written(readme: str) -> str:
     """The README with its generated parts as the code has them now."""
-    return PART.sub(lambda found: found[1] + provider_table() + found[2], readme)
+    return PART.sub(lambda found: found[1] + PARTS[found[2]]() + found[3], readme)
 
 
 if __name__ == "__main__":
