@@ -1,14 +1,15 @@
 """What the functions answer with: plans, lists of clips, catalogues. Plain values that know how to show themselves."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
-from vidgen_nb.records import UNKNOWN_COST, Cost, Json, Warned
+from vidgen_nb.records import UNKNOWN_COST, Cost, Json, Price, Warned
 
 if TYPE_CHECKING:
     from vidgen_nb.generation import Generation
     from vidgen_nb.providers.contract import Model
+    from vidgen_nb.purse import Sum
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Plan:
         return plan_bundle(self)
 
 
-class _Shown:
+class Shown:
     """A list that shows itself: IPython's own printer for lists would have the first word otherwise."""
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
@@ -52,21 +53,102 @@ class _Shown:
         return self._repr_mimebundle_()["text/plain"]
 
 
-class History(_Shown, list["Generation"]):
-    """Clips, newest first; a gallery in a cell. `total` counts what matched, `words` are what was searched for."""
+class Later(Sequence["Generation"]):
+    """Clips by their ids, read from the ledger when they are looked at: ten thousand of them cost nothing."""
 
-    def __init__(self, clips: Iterable["Generation"], total: int | None = None, words: Sequence[str] = ()) -> None:
-        super().__init__(clips)
-        self.total = len(self) if total is None else total
+    def __init__(self, ids: Sequence[str], load: Callable[[Sequence[str]], list["Generation"]]) -> None:
+        self._ids = ids
+        self._load = load
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @overload
+    def __getitem__(self, index: int) -> "Generation": ...
+    @overload
+    def __getitem__(self, index: slice) -> "list[Generation]": ...
+    def __getitem__(self, index: int | slice) -> "Generation | list[Generation]":
+        return self._load(self._ids[index]) if isinstance(index, slice) else self._load([self._ids[index]])[0]
+
+    def __iter__(self) -> Iterator["Generation"]:
+        for start in range(0, len(self._ids), 100):
+            yield from self[start : start + 100]
+
+
+class History(Shown, Sequence["Generation"]):
+    """Clips, unknown outcomes first, then newest: a list to read from, and a gallery in a cell, a page at a time.
+
+    words: What was searched for. call: Gives the call that shows a page of it, None where there is none.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence["Generation"],
+        *,
+        words: Sequence[str] = (),
+        page: int = 1,
+        call: Callable[[int], str] | None = None,
+    ) -> None:
+        self._clips = clips
         self.words = tuple(words)
+        self.page = page
+        self._call = call
+
+    @overload
+    def __getitem__(self, index: int) -> "Generation": ...
+    @overload
+    def __getitem__(self, index: slice) -> "list[Generation]": ...
+    def __getitem__(self, index: int | slice) -> "Generation | list[Generation]":
+        return list(self._clips[index]) if isinstance(index, slice) else self._clips[index]
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def __iter__(self) -> Iterator["Generation"]:
+        return iter(self._clips)
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, History | list | tuple) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # it may grow, as a list may
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        from vidgen_nb.display.gallery import history_bundle
+        from vidgen_nb.display.gallery import PAGE, history_bundle
 
-        return history_bundle(self, self.total, matched=self.words)
+        pages = max(1, -(-len(self) // PAGE))
+        page = min(self.page, pages)  # one beyond the last is the last
+        first, others = (page - 1) * PAGE, (("previous", page - 1), ("next", page + 1))
+        call = self._call
+        turn = [(which, call(number)) for which, number in others if 0 < number <= pages] if call is not None else []
+        return history_bundle(self[first : first + PAGE], len(self), matched=self.words, first=first, turn=turn)
 
 
-class Catalogue(_Shown, list["Model"]):
+class Spend(Shown, list["Sum"]):
+    """What was spent, as a table in a cell: a row for each provider, day or model (`by`) and unit."""
+
+    def __init__(self, rows: Iterable["Sum"], by: str) -> None:
+        super().__init__(rows)
+        self.by = by
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        from vidgen_nb.display.catalogue import spend_bundle
+
+        return spend_bundle(self, self.by)
+
+
+class Prices(Shown, list["Price"]):
+    """The prices which a person set in this home, as a table in a cell."""
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        from vidgen_nb.display.catalogue import prices_bundle
+
+        return prices_bundle(self)
+
+
+class Catalogue(Shown, list["Model"]):
     """A provider's models and what each takes, with the source and the date of each fact."""
 
     def __init__(self, provider: str, models: Iterable["Model"], note: str = "") -> None:
@@ -94,7 +176,7 @@ class ProviderInfo:
     models: int
 
 
-class Providers(_Shown, list[ProviderInfo]):
+class Providers(Shown, list[ProviderInfo]):
     """All providers, as a table in a cell."""
 
     def __init__(self, rows: Sequence[ProviderInfo]) -> None:

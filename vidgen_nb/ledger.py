@@ -9,20 +9,26 @@ processes ask for it. Every later change is a compare-and-swap on the row's revi
 import contextlib
 import json
 import os
+import re
 import sqlite3
 import threading
+import time
+import unicodedata
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from vidgen_nb.errors import LedgerUnavailable
 from vidgen_nb.records import MOVES, OPEN, TRANSIENT, ClipFile, Cost, Failure, Record, Status
 from vidgen_nb.settings import LEDGER, make_home
 
+T = TypeVar("T")
+BUSY = 15  # seconds to wait while another process writes
 APPLICATION_ID = 0x76674E42  # "vgNB": tells our file from any other SQLite file
 _COLUMNS = tuple(f.name for f in fields(Record) if f.name not in TRANSIENT)
+_VALUES = f"({', '.join(_COLUMNS)}, folded) VALUES ({', '.join('?' * (len(_COLUMNS) + 1))})"
 _AS_JSON = frozenset({"asked", "extra", "error", "cost", "raw", "files"})
 
 
@@ -55,7 +61,29 @@ def m002_opinions(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE generations ADD COLUMN note TEXT NOT NULL DEFAULT ''")
 
 
-MIGRATIONS: Sequence[Callable[[sqlite3.Connection], None]] = (m001_initial, m002_opinions)
+def m003_words_and_money(db: sqlite3.Connection) -> None:
+    db.execute("ALTER TABLE generations ADD COLUMN doubts INTEGER NOT NULL DEFAULT 0")
+    # prompt and note as they are searched, and an index that answers a search alone: the rows themselves are long
+    db.execute("ALTER TABLE generations ADD COLUMN folded TEXT NOT NULL DEFAULT ''")
+    db.execute("UPDATE generations SET folded = vg_fold(json_extract(asked, '$.prompt'), note)")
+    db.execute(
+        "CREATE INDEX generations_by_words ON generations (created, id, status, provider, model, origin, folded)"
+    )
+    db.execute("""
+        CREATE TABLE prices (
+            provider TEXT NOT NULL, pattern TEXT NOT NULL, per TEXT NOT NULL, amount REAL, unit TEXT NOT NULL,
+            written REAL NOT NULL, PRIMARY KEY (provider, pattern)
+        )""")
+    db.execute("""
+        CREATE TABLE listings (
+            provider TEXT NOT NULL, origin TEXT NOT NULL, at REAL NOT NULL, rows TEXT NOT NULL,
+            PRIMARY KEY (provider, origin)
+        )""")
+
+
+MIGRATIONS: Sequence[Callable[[sqlite3.Connection], None]] = (m001_initial, m002_opinions, m003_words_and_money)
+Allow = Callable[[sqlite3.Connection], None]
+"""Looks at the ledger inside the transaction that is about to allow a POST, and raises to forbid it."""
 
 
 class Conflict(Exception):
@@ -71,14 +99,35 @@ class Owner:
     """This process's claim on rows: an OS lock on `run/<uuid>.lock`, which dies with the process, however it dies."""
 
     def __init__(self, run: Path) -> None:
-        self.id = uuid.uuid4().hex
-        self._path = run / f"{self.id}.lock"
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        _lock(self._file)
+        while True:
+            self.id = uuid.uuid4().hex
+            self._path = run / f"{self.id}.lock"
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            with contextlib.suppress(BlockingIOError):
+                _lock(self._file)
+                if self._path.exists():
+                    _locked.add(self._file)
+                    return
+            os.close(self._file)  # between its birth and its lock somebody took the file for that of a dead process
 
     def release(self) -> None:
+        _locked.discard(self._file)
         os.close(self._file)
         self._path.unlink(missing_ok=True)
+
+
+_locked: set[int] = set()  # files that this process holds a lock on
+
+
+def _let_go() -> None:
+    """In a forked process: a copy would hold the lock on for the dead."""
+    for file in _locked:
+        os.close(file)
+    _locked.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
 
 
 def alive(run: Path, owner: str) -> bool:
@@ -86,10 +135,12 @@ def alive(run: Path, owner: str) -> bool:
     path = run / f"{owner}.lock"
     try:
         file = os.open(path, os.O_RDWR)
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:
+        return True  # it cannot be looked at, as when too many files are open: nothing is taken over on a guess
     try:
-        _lock(file)
+        _lock(file, shared=True)  # whoever else is looking just now must not look like a living owner
     except OSError:
         return True
     else:
@@ -99,8 +150,8 @@ def alive(run: Path, owner: str) -> bool:
         os.close(file)
 
 
-def _lock(file: int) -> None:
-    """Take an exclusive lock or raise OSError at once."""
+def _lock(file: int, *, shared: bool = False) -> None:
+    """Take a lock or raise OSError at once."""
     if os.name == "nt":
         import msvcrt
 
@@ -108,7 +159,7 @@ def _lock(file: int) -> None:
     else:
         import fcntl
 
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
 
 
 # ── the ledger ────────────────────────────────────────────────────────────────
@@ -126,10 +177,14 @@ class Ledger:
             make_home(home)
             if not self.path.exists():  # created with its final mode: the journal files inherit it
                 os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._db = sqlite3.connect(self.path, timeout=15, isolation_level=None, check_same_thread=False)
-            self._db.row_factory = sqlite3.Row
-            self._prepare()
-            self.owner = Owner(home / "run")
+            _inspect(self.path)
+            with contextlib.ExitStack() as undo:
+                self._db = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+                undo.callback(self._db.close)
+                self._db.row_factory = sqlite3.Row
+                self._prepare()
+                self.owner = Owner(home / "run")
+                undo.pop_all()
 
     def close(self) -> None:
         with self._mutex:
@@ -164,9 +219,24 @@ class Ledger:
         simulated: bool | None = None,
         limit: int = 1000,
     ) -> list[Record]:
-        """Rows whose prompt holds all the words (any script, any letter case): unknown outcomes first, then newest."""
-        clauses = ["instr(vg_fold(json_extract(asked, '$.prompt')), ?) > 0" for _ in words]
-        values: list[Any] = [word.casefold() for word in words]
+        """Rows whose prompt and note hold all the words: unknown outcomes first, then newest."""
+        return self.many(
+            self.find(words, provider=provider, status=status, model=model, simulated=simulated, limit=limit)
+        )
+
+    def find(
+        self,
+        words: Sequence[str] = (),
+        *,
+        provider: str | None = None,
+        status: str | None = None,
+        model: str | None = None,
+        simulated: bool | None = None,
+        limit: int = -1,
+    ) -> list[str]:
+        """The ids of what `search` gives: 10,000 rows are looked through without reading one of them."""
+        clauses = ["instr(folded, ?) > 0" for _ in words]
+        values: list[Any] = [_fold(word) for word in words]
         for column, value in (("provider", provider), ("status", status), ("model", model)):
             if value is not None:
                 clauses.append(f"{column} = ?")
@@ -175,7 +245,22 @@ class Ledger:
             clauses.append("origin = 'simulator'" if simulated else "origin != 'simulator'")
         where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
         order = "ORDER BY status = 'unknown' DESC, created DESC, id LIMIT ?"
-        return self._many(f"SELECT * FROM generations {where} {order}", *values, limit)
+        with self._reading() as db:
+            return [row[0] for row in db.execute(f"SELECT id FROM generations {where} {order}", (*values, limit))]
+
+    def many(self, ids: Sequence[str]) -> list[Record]:
+        """The rows of those ids, in their order; one that is not there is left out."""
+        found: dict[str, Record] = {}
+        for start in range(0, len(ids), 500):  # SQLite takes a limited number of values
+            part = ids[start : start + 500]
+            rows = self._many(f"SELECT * FROM generations WHERE id IN ({', '.join('?' * len(part))})", *part)
+            found |= {row.id: row for row in rows}
+        return [found[id] for id in ids if id in found]
+
+    def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """What a question finds: for the rooms which keep tables of their own here."""
+        with self._reading() as db:
+            return question(db)
 
     def events(self, id: str) -> list[dict[str, Any]]:
         """What happened to a generation, in order: {"at": seconds, "what": status or step, "detail": {...}}."""
@@ -190,8 +275,15 @@ class Ledger:
         return bool(record.owner) and (record.owner == self.owner.id or alive(self.home / "run", record.owner))
 
     # writing
-    def intend(self, wanted: Record) -> tuple[Record, bool]:
+    def write(self, query: str, *values: Any) -> None:
+        """Carry out a statement: for the rooms which keep tables of their own here."""
+        with self._writing() as db:
+            db.execute(query, values)
+
+    def intend(self, wanted: Record, allow: Allow | None = None) -> tuple[Record, bool]:
         """Claim an identity before anything is sent. Gives (row, mine): mine means that this call may send the POST.
+
+        `allow` has the last word where it would be mine.
 
         An existing row is mine again only if nothing was ever accepted for it: refused, or `intended` by a dead
         process. One that died while `sending` becomes unknown: the request may have left.
@@ -199,13 +291,16 @@ class Ledger:
         with self._writing() as db:
             row = db.execute("SELECT * FROM generations WHERE identity = ?", (wanted.identity,)).fetchone()
             if row is None:
+                if allow is not None:
+                    allow(db)
                 fresh = replace(wanted, owner=self.owner.id, revision=1)
-                marks = ", ".join("?" * len(_COLUMNS))
-                db.execute(f"INSERT INTO generations ({', '.join(_COLUMNS)}) VALUES ({marks})", _row_of(fresh))
+                db.execute(f"INSERT INTO generations {_VALUES}", _row_of(fresh))
                 self._event(db, fresh, "intended")
                 return fresh, True
             known = self._buried(db, _record_of(row), wanted.created)
             if known.status is Status.REFUSED:
+                if allow is not None:
+                    allow(db)
                 again: dict[str, Any] = {
                     "status": Status.SUBMITTING,
                     "step": "intended",
@@ -213,26 +308,33 @@ class Ledger:
                     "sent": None,
                     "answered": None,
                 }
-                again |= {"finished": None, "raw": None, "cost": wanted.cost, "model": wanted.model}
+                again |= {
+                    "finished": None,
+                    "raw": None,
+                    "word": "",
+                    "task_id": "",
+                    "cost": wanted.cost,
+                    "model": wanted.model,
+                }
                 return self._swap(db, known, {**again, "owner": self.owner.id, "updated": wanted.created}), True
             return known, False
 
     def restore(self, record: Record) -> bool:
         """Put a finished row back, out of its recipe. False if the ledger knows the clip, or its request, already."""
         with self._writing() as db:
-            marks = ", ".join("?" * len(_COLUMNS))
-            known = f"INSERT OR IGNORE INTO generations ({', '.join(_COLUMNS)}) VALUES ({marks})"
-            if db.execute(known, _row_of(record)).rowcount != 1:
+            if db.execute(f"INSERT OR IGNORE INTO generations {_VALUES}", _row_of(record)).rowcount != 1:
                 return False
             self._event(db, record, "restored")
             return True
 
-    def change(self, record: Record, **values: Any) -> Record:
-        """Write new values over the row as `record` knows it, and give the new row.
+    def change(self, record: Record, allow: Allow | None = None, **values: Any) -> Record:
+        """Write new values over the row as `record` knows it, if `allow` lets it, and give the new row.
 
         Raises Conflict with the row as it stands if somebody changed it since; ValueError for a step not in MOVES.
         """
         with self._writing() as db:
+            if allow is not None:
+                allow(db)
             return self._swap(db, record, values)
 
     def claim(self, record: Record, now: float) -> Record:
@@ -258,18 +360,23 @@ class Ledger:
         return self._swap(db, record, ended)
 
     def bury(self, now: float) -> None:
-        """Give every row whose process died while submitting its honest status: unknown, or refused if never sent."""
+        """Give every row whose process died while submitting its honest status: unknown, or refused if never sent.
+
+        The locks of the dead go, too.
+        """
         for record in self._many("SELECT * FROM generations WHERE status = 'submitting'"):
             with self._writing() as db, contextlib.suppress(Conflict):
                 self._buried(db, record, now)
+        for lock in (self.home / "run").glob("*.lock"):
+            alive(lock.parent, lock.stem)  # removes that of a dead one
 
     def _swap(self, db: sqlite3.Connection, record: Record, values: Mapping[str, Any]) -> Record:
         new = replace(record, **values, revision=record.revision + 1)
         if new.status is not record.status and new.status not in MOVES[record.status]:
             raise ValueError(f"{record.id} may not go from {record.status} to {new.status}")
         names = [name for name in values if name in _COLUMNS]
-        sets = ", ".join(f"{name} = ?" for name in [*names, "revision"])
-        cells = [_cell(name, getattr(new, name)) for name in [*names, "revision"]]
+        sets = ", ".join(f"{name} = ?" for name in [*names, "folded", "revision"])
+        cells = [*(_cell(name, getattr(new, name)) for name in names), _folded(new), new.revision]
         done = db.execute(
             f"UPDATE generations SET {sets} WHERE id = ? AND revision = ?", (*cells, record.id, record.revision)
         )
@@ -292,20 +399,11 @@ class Ledger:
     # the file
     def _prepare(self) -> None:
         db = self._db
-        db.execute("PRAGMA busy_timeout = 15000")
-        app, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
-        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if tables and app != APPLICATION_ID:
-            raise _Unusable(
-                "is a database of some other program", "Choose another home: VIDGEN_HOME or Studio(home=…)."
-            )
-        if version > len(MIGRATIONS):
-            raise _Unusable("was written by a newer vidgen_nb", "Upgrade: pip install -U vidgen_nb.")
-        # where WAL is refused (network homes) the rollback journal gives the same guarantees, only slower
-        db.execute("PRAGMA journal_mode = WAL").fetchone()
+        version = _fit(db)
+        _use_wal(db)
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA secure_delete = ON")
-        db.create_function("vg_fold", 1, lambda text: (text or "").casefold(), deterministic=True)
+        db.create_function("vg_fold", 2, _fold, deterministic=True)
         if version < len(MIGRATIONS):
             self._migrate()
         else:  # a ledger which cannot be written must be known before anything is sent, not after
@@ -347,7 +445,12 @@ class Ledger:
 
     def _many(self, query: str, *values: Any) -> list[Record]:
         with self._reading() as db:
-            return [_record_of(row) for row in db.execute(query, values).fetchall()]
+            rows = db.execute(query, values).fetchall()
+            try:
+                return [_record_of(row) for row in rows]
+            except (ValueError, TypeError, KeyError):
+                damaged = _Unusable("holds a row that cannot be read", _WAY_OUT)
+            raise damaged
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -377,6 +480,59 @@ class _Unusable(Exception):
         self.what, self.hint = what, hint
 
 
+def _inspect(path: Path) -> None:
+    """Refuse a file that is not ours, or damaged, over a connection that cannot write.
+
+    SQLite tidies up when the last connection that can write is closed: even looking would change a stranger's file.
+    """
+    if not path.stat().st_size:
+        return  # new
+    with contextlib.closing(
+        sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY, isolation_level=None)
+    ) as db:
+        try:
+            _fit(db)
+            damage = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
+                return  # a write was cut short here, and the next connection mends that
+            raise
+    if damage != "ok":
+        raise _Unusable("is damaged", _WAY_OUT)
+
+
+def _use_wal(db: sqlite3.Connection) -> None:
+    """Switch to WAL; where that is refused (network homes) the rollback journal gives the same guarantees, only slower.
+
+    SQLite does not wait by itself while another process does the same: kernels that start at once on a new home would
+    fail.
+    """
+    patient_until = time.monotonic() + BUSY
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL").fetchone()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > patient_until:
+                raise
+        time.sleep(0.01)
+
+
+def _fit(db: sqlite3.Connection) -> int:
+    """The schema's number, 0 for a new file. Raises _Unusable for a file of another program or of a newer release."""
+    db.execute("BEGIN")  # one moment for all three: another process may be making the tables just now
+    try:
+        app, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    finally:
+        db.execute("ROLLBACK")
+    if app != APPLICATION_ID and (app or tables):
+        raise _Unusable("is a database of some other program", "Choose another home: VIDGEN_HOME or Studio(home=…).")
+    if version > len(MIGRATIONS):
+        raise _Unusable("was written by a newer vidgen_nb", "Upgrade: pip install -U vidgen_nb.")
+    return int(version)
+
+
 # ── rows and records ──────────────────────────────────────────────────────────
 def as_json(record: Record) -> dict[str, Any]:
     """A record as JSON: what a recipe beside a clip holds."""
@@ -389,8 +545,15 @@ def from_json(values: Mapping[str, Any]) -> Record:
     known["status"] = Status(known["status"])
     known["error"] = Failure(**known["error"]) if known.get("error") else None
     known["cost"] = Cost(**known.get("cost", {}))
-    known["files"] = tuple(ClipFile(**file) for file in known.get("files", ()))
+    files = [ClipFile(**file) for file in known.get("files", ())]
+    known["files"] = tuple(replace(file, path=_below(file.path), poster=_below(file.poster)) for file in files)
     return Record(**known)
+
+
+def _below(path: str) -> str:
+    """The path, "" where it leads out of the home: what is shown is put into notebooks, and a row may be a stranger's."""
+    parts = re.split(r"[/\\]", path)
+    return "" if path.startswith("/") or ".." in parts or "\0" in path or ":" in parts[0] else path
 
 
 def _cell(name: str, value: Any) -> Any:
@@ -404,7 +567,16 @@ def _cell(name: str, value: Any) -> Any:
 
 
 def _row_of(record: Record) -> tuple[Any, ...]:
-    return tuple(_cell(name, getattr(record, name)) for name in _COLUMNS)
+    return (*(_cell(name, getattr(record, name)) for name in _COLUMNS), _folded(record))
+
+
+def _folded(record: Record) -> str:
+    return _fold(record.prompt, record.note)
+
+
+def _fold(*texts: str | None) -> str:
+    """Texts as they are searched: letter case, width and the ways to write an accent make no difference."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", "\n".join(filter(None, texts))).casefold())
 
 
 def _record_of(row: sqlite3.Row) -> Record:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from vidgen_nb.display.gallery import PAGE, history_bundle
-from vidgen_nb.records import Status
+from vidgen_nb.records import Cost, Status
 
 from .stand_ins import CASES, CHINESE, FILE, NOW, Watched, jpeg, make
 
@@ -39,6 +39,54 @@ def test_a_page_says_how_many_more(home: Path) -> None:
     lines = bundle["text/plain"].splitlines()
     assert len(lines) == PAGE + 1
     assert lines[-1] == "1–24 of 148 clips, 124 more, unknown first, then newest"
+
+
+def test_a_note_and_a_rating_are_shown(home: Path) -> None:
+    """What a person wrote stands on the tile, marked where it was searched for; it is text like any other."""
+    view = Watched(make(Status.SUCCEEDED, rating=4, note="too dark <b>\nbut the Boat sinks well"), home)
+    bundle = history_bundle([view], matched=["sinks"])
+    assert "4 of 5" in bundle["text/html"]
+    assert "note: too dark &lt;b&gt; but the Boat <span" in bundle["text/html"]
+    assert ">sinks</span>" in bundle["text/html"]
+    assert "note: too dark <b> but the Boat sinks well" in bundle["text/plain"]
+
+
+def test_the_money_of_a_tile_is_short(home: Path) -> None:
+    """The amount alone; where it is known from stands in the title."""
+    listed = "listed: 36 credits (unit not documented), 2026-11-18, 3 days old"
+    costs = [
+        (Status.RUNNING, Cost(1.4, "CNY", "by your price"), "1.40 CNY"),
+        (Status.RUNNING, Cost(basis=listed), "cost unknown"),
+        (Status.FAILED, Cost(1.4, "CNY", "by your price"), "unknown, at most 1.40 CNY"),
+        (Status.FAILED, Cost(1.4, "CNY", "by your price", refunded=True), "0 charged"),
+        (Status.REFUSED, Cost(1.4, "CNY", "by your price"), "0 new charges"),
+    ]
+    for status, cost, said in costs:
+        bundle = history_bundle([Watched(make(status, cost=cost), home)])
+        assert f"RelayDance · {said}</div>" in bundle["text/html"].replace("\N{NO-BREAK SPACE}", " ")
+        assert f"  {said}  " in bundle["text/plain"]
+    assert listed in history_bundle([Watched(make(Status.RUNNING, cost=costs[1][1]), home)])["text/html"]
+
+
+def test_a_page_names_its_neighbours(home: Path) -> None:
+    """In HTML and in text: which clips these are, how many follow, and the calls that show the other pages."""
+    views = [Watched(make(Status.SUCCEEDED, id=f"vg-{n:03}", created=NOW - n), home) for n in range(24)]
+    turn = [("previous", 'vg.history("<b>", page=1)'), ("next", 'vg.history("<b>", page=3)')]
+    bundle = history_bundle(views, 60, first=24, turn=turn)
+    for view in bundle.values():
+        assert "25–48 of 60 clips, 12 more" in view
+    assert "vg.history(&quot;&lt;b&gt;&quot;, page=3)" in bundle["text/html"]
+    assert bundle["text/plain"].splitlines()[-2:] == [
+        'previous: vg.history("<b>", page=1)',
+        'next: vg.history("<b>", page=3)',
+    ]
+
+
+def test_the_last_page(home: Path) -> None:
+    """Nothing follows, so nothing is said to."""
+    bundle = history_bundle([Watched(make(Status.SUCCEEDED), home)], 25, first=24)
+    assert "25–25 of 25 clips" in bundle["text/html"]
+    assert "more" not in bundle["text/plain"]
 
 
 def test_a_page_is_light(home: Path) -> None:

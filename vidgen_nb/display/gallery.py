@@ -9,8 +9,8 @@ from vidgen_nb.display.card import below
 from vidgen_nb.display.face import clip, fetched_percent, frame
 from vidgen_nb.display.html import Html, data_link, el, join, one_line, shown
 from vidgen_nb.display.pictures import small_jpeg
-from vidgen_nb.display.saved import CUT, DONE, FILL, FONT, LINE, TRACK, disc
-from vidgen_nb.records import Record, Status, Viewed
+from vidgen_nb.display.saved import CUT, DONE, FILL, FONT, LINE, TRACK, code, disc
+from vidgen_nb.records import Record, Status, Viewed, booking
 
 PAGE = 24  # tiles of one page
 POSTER_WIDTH, POSTER_BYTES = 320, 6_000  # a page of posters stays below 300 kB
@@ -19,43 +19,53 @@ _COLUMN = "margin:0;display:flex;flex-direction:column"
 
 
 def history_bundle(
-    views: Sequence[Viewed], total: int | None = None, *, matched: Sequence[str] = (), page: int = PAGE
+    views: Sequence[Viewed],
+    total: int | None = None,
+    *,
+    matched: Sequence[str] = (),
+    first: int = 0,
+    turn: Sequence[tuple[str, str]] = (),
 ) -> dict[str, str]:
-    """The first `page` of `views` as `text/html` and `text/plain`.
+    """One page of `views` as `text/html` and `text/plain`.
 
     Args:
         views: What was found, in any order.
         total: How many there are, where `views` is a part of them.
         matched: The words that were searched for: they are marked in the prompts.
+        first: How many come before these.
+        turn: The other pages that can be turned to: ("next", the call which shows it).
     """
-    ordered = sorted(views, key=lambda view: (view.record.status is not Status.UNKNOWN, -view.record.created))[:page]
-    count = max(total or 0, len(views))
-    return {"text/html": str(_html(ordered, count, matched)), "text/plain": _text(ordered, count)}
+    ordered = sorted(views, key=lambda view: (view.record.status is not Status.UNKNOWN, -view.record.created))[:PAGE]
+    count = _count(first, len(ordered), max(total or 0, len(views)))
+    return {"text/html": str(_html(ordered, count, matched, turn)), "text/plain": _text(ordered, count, turn)}
 
 
-def _count(shown_now: int, count: int) -> str:
+def _count(first: int, shown_now: int, count: int) -> str:
     if count == 0:
         return "no clips"
     clips = f"{count} clip" if count == 1 else f"{count} clips"
-    return clips if shown_now == count else f"1–{shown_now} of {clips}, {count - shown_now} more"
+    if shown_now == count:
+        return clips
+    more = count - first - shown_now
+    return f"{first + 1}–{first + shown_now} of {clips}" + (f", {more} more" if more else "")
 
 
-def _text(views: Sequence[Viewed], count: int) -> str:
+def _text(views: Sequence[Viewed], count: str, turn: Sequence[tuple[str, str]]) -> str:
     rows = [
         (
             view.record.id,
             str(view.record.status),
             view.record.provider,
             clip(view.record).split(" · ", 1)[0],
-            words.cost(view.record),
+            words.cost(view.record) if view.record.reused else _money(view.record),
             f"{words.day(view.record.created)}, {words.minute(view.record.created)}",
             one_line(view.record.prompt, 60),
+            one_line(_note(view.record), 60) if view.record.note else "",
         )
         for view in views
     ]
-    return "\n".join(
-        [*columns(rows), f"{_count(len(views), count)}, unknown first, then newest" if rows else "no clips"]
-    )
+    pages = [f"{which}: {call}" for which, call in turn]
+    return "\n".join([*columns(rows), f"{count}, unknown first, then newest" if rows else "no clips", *pages])
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -65,7 +75,7 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip() for row in plain]
 
 
-def _html(views: Sequence[Viewed], count: int, matched: Sequence[str]) -> Html:
+def _html(views: Sequence[Viewed], count: str, matched: Sequence[str], turn: Sequence[tuple[str, str]]) -> Html:
     bar = "margin:0;padding:8px 16px;font-size:12px;line-height:18px"
     tiles = el(
         "div",
@@ -75,7 +85,8 @@ def _html(views: Sequence[Viewed], count: int, matched: Sequence[str]) -> Html:
         },
         *(_tile(view, matched) for view in views),
     )
-    order = "unknown first, then newest" if count else "nothing of this kind"
+    order = "unknown first, then newest" if views else "nothing of this kind"
+    pages = (el("span", {"style": "margin:0 16px 0 0"}, f"{which}: ", code(call)) for which, call in turn)
     return el(
         "div",
         {
@@ -85,10 +96,11 @@ def _html(views: Sequence[Viewed], count: int, matched: Sequence[str]) -> Html:
         el(
             "div",
             {"style": f"{bar};border-bottom:1px solid {LINE}"},
-            el("b", None, _count(len(views), count)),
+            el("b", None, count),
             f" · {order}",
         ),
         tiles if views else None,
+        el("div", {"style": f"{bar};border-top:1px solid {LINE}"}, *pages) if turn else None,
     )
 
 
@@ -110,6 +122,9 @@ def _tile(view: Viewed, matched: Sequence[str]) -> Html:
             },
             _highlit(shown(record.prompt, 160), matched),
         ),
+        el("div", {"style": f"{small};{CUT}", "title": shown(record.note, 300)}, _highlit(_note(record), matched))
+        if record.note
+        else None,
         el("div", {"style": f"{small};{CUT}", "title": words.cost(record)}, meta),
         el(
             "div",
@@ -120,10 +135,15 @@ def _tile(view: Viewed, matched: Sequence[str]) -> Html:
     )
 
 
+def _note(record: Record) -> str:
+    return f"note: {one_line(record.note, 100)}"
+
+
 def _money(record: Record) -> str:
     """The money of a tile, without where it is known from: that stands in the title."""
-    known = record.cost.amount is not None and not record.simulated
-    return words.amount(record.cost) if known and record.status is Status.SUCCEEDED else words.cost(record)
+    booked = booking(record.status, record.cost)
+    alone = booked in {"reserved", "charged"} or (booked == "unknown" and record.cost.amount is None)
+    return words.amount(record.cost) if alone and not record.simulated else words.cost(record)
 
 
 def _picture(view: Viewed) -> Html:
@@ -133,7 +153,7 @@ def _picture(view: Viewed) -> Html:
     poster = (
         small_jpeg(view.home / made.poster, width=POSTER_WIDTH, limit=POSTER_BYTES) if made and made.poster else b""
     )
-    inside: Html = el("span", {"style": "font-size:12px;opacity:.7;padding:4px"}, _instead(record))
+    inside: Html = el("span", {"style": "font-size:12px;opacity:.7;padding:4px"}, instead(record))
     if made and poster:
         ratio = made.width / made.height if made.width and made.height else frame(record).ratio
         style = f"display:block;width:{min(100.0, 100 * ratio / _BOX):.4g}%;margin:-2px 0"
@@ -153,7 +173,7 @@ def _picture(view: Viewed) -> Html:
     return join(el("div", {"style": box}, spacer, inside), _track(record))
 
 
-def _instead(record: Record) -> str:
+def instead(record: Record) -> str:
     """What stands where a picture would be."""
     match record.status:
         case Status.UNKNOWN:
@@ -185,7 +205,8 @@ def _track(record: Record) -> Html | None:
 
 
 def _line(record: Record) -> Html:
-    fact = {Status.UNKNOWN: "4 ways out", Status.STUCK: "resume"}.get(record.status, clip(record).split(" · ", 1)[0])
+    fact = f"{record.rating} of 5" if record.rating else clip(record).split(" · ", 1)[0]
+    fact = {Status.UNKNOWN: "4 ways out", Status.STUCK: "resume"}.get(record.status, fact)
     if record.simulated:
         fact = "simulated"
     row = "margin:0;display:flex;align-items:center;gap:2px;min-height:24px;font-size:12px;white-space:nowrap"

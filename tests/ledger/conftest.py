@@ -1,0 +1,5 @@
+"""A Studio on a server which plays each of the five providers."""
+
+from ..playing import make_studio, server
+
+__all__ = ["make_studio", "server"]
