@@ -1,11 +1,13 @@
 """A server on this machine that answers as a test tells it to, and remembers what it was asked.
 
-An answer is a value: `Say` a reply, `HangUp` after reading the request, `Cut` a reply short, `Silence` until the end.
+An answer is a value: `Say` a reply, `HangUp` or `Reset` after reading the request, `Cut` a reply short, `Drip` it,
+`Silence` until the end.
 The log is the judge: it holds every request that arrived whole.
 """
 
 import json
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -53,15 +55,27 @@ class Cut:
     keep: int  # bytes of the body
 
 
+@dataclass(frozen=True)
+class Drip:
+    """The reply's head at once, then its body byte by byte, until the client gives up."""
+
+    reply: Say
+    pause: float = 0.02  # seconds between bytes
+
+
 class HangUp:
     """Read the request, then close without a word."""
+
+
+class Reset:
+    """Read the request, then break the connection off with a TCP reset."""
 
 
 class Silence:
     """Read the request, then say nothing until the client gives up."""
 
 
-Answer = Say | Cut | HangUp | Silence
+Answer = Say | Cut | Drip | HangUp | Reset | Silence
 Script = Callable[[Seen], Answer]
 
 
@@ -113,6 +127,16 @@ class Loopback:
                 whole = answer.reply.bytes()
                 head = whole.index(b"\r\n\r\n") + 4
                 connection.sendall(whole[: head + answer.keep])
+            elif isinstance(answer, Drip):
+                whole = answer.reply.bytes()
+                head = whole.index(b"\r\n\r\n") + 4
+                connection.sendall(whole[:head])
+                for byte in whole[head:]:
+                    connection.sendall(bytes([byte]))
+                    if self._over.wait(answer.pause):
+                        return
+            elif isinstance(answer, Reset):
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             elif isinstance(answer, Silence):
                 connection.settimeout(0.05)
                 while not self._over.is_set():

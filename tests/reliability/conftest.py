@@ -1,5 +1,5 @@
-"""A Studio on a server that the test scripts."""
+"""A Studio on a server which plays each of the five providers."""
 
-from ..playing import make_studio, server, studio
+from ..playing import make_studio, play, provider, server, studio
 
-__all__ = ["make_studio", "server", "studio"]
+__all__ = ["make_studio", "play", "provider", "server", "studio"]
