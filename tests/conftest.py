@@ -12,13 +12,13 @@ from hypothesis import settings
 from .browser import chromium
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Playwright
 
 # folder of tests: the mark of every test in it
 FOLDER_MARKS = {
     "browser": "browser",
     "notebooks": "notebook",
-    **dict.fromkeys(("crash", "reliability", "simulator", "studio"), "slow"),
+    **dict.fromkeys(("crash", "money", "reliability", "simulator", "studio"), "slow"),
 }
 FLAGS = [
     "--disable-gpu",
@@ -60,12 +60,17 @@ def browser() -> Iterator["Browser"]:
     """
     from playwright.sync_api import sync_playwright
 
-    executable = chromium.find() or pytest.fail(chromium.missing(), pytrace=False)
-    flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=flags)
+        browser = launch(playwright)
         yield browser
         browser.close()
+
+
+def launch(playwright: "Playwright") -> "Browser":
+    """Start that Chromium, offline."""
+    executable = chromium.find() or pytest.fail(chromium.missing(), pytrace=False)
+    flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    return playwright.chromium.launch(executable_path=executable, args=flags)
 
 
 @pytest.fixture(autouse=True)

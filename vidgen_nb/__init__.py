@@ -14,7 +14,9 @@ if TYPE_CHECKING:  # `X as X` says that the name is public
     from vidgen_nb.answers import Catalogue as Catalogue
     from vidgen_nb.answers import History as History
     from vidgen_nb.answers import Plan as Plan
+    from vidgen_nb.answers import Prices as Prices
     from vidgen_nb.answers import Providers as Providers
+    from vidgen_nb.answers import Spend as Spend
     from vidgen_nb.errors import AuthError as AuthError
     from vidgen_nb.errors import BudgetExceeded as BudgetExceeded
     from vidgen_nb.errors import GenerationFailed as GenerationFailed
@@ -45,11 +47,13 @@ if TYPE_CHECKING:  # `X as X` says that the name is public
     from vidgen_nb.records import Timing as Timing
     from vidgen_nb.studio import Studio as Studio
     from vidgen_nb.studio import setup as setup
+    from vidgen_nb.sweep_run import SweepRun as SweepRun
+    from vidgen_nb.sweeps import Sweep as Sweep
 
 __version__ = "0.1.0"
 
 _FROM: dict[str, tuple[str, ...]] = {
-    "answers": ("Catalogue", "History", "Plan", "Providers"),
+    "answers": ("Catalogue", "History", "Plan", "Prices", "Providers", "Spend"),
     "errors": (
         "AuthError", "BudgetExceeded", "GenerationFailed", "GenerationStuck", "InsufficientBalance", "InvalidRequest",
         "LedgerUnavailable", "MediaRefused", "MissingKey", "ModelNotFound", "ModerationRejected", "NotSent",
@@ -61,8 +65,13 @@ _FROM: dict[str, tuple[str, ...]] = {
     "nested": ("allow_nested_loops",),
     "records": ("Cost", "Status", "Timing"),
     "studio": ("Studio", "setup"),
+    "sweep_run": ("SweepRun",),
+    "sweeps": ("Sweep",),
 }  # fmt: skip
-_METHODS = ("generate", "plan", "history", "resume", "models", "list_providers", "register", "reindex")
+_METHODS = (
+    "generate", "plan", "form", "history", "resume", "models", "list_providers", "register", "reindex",
+    "sweep", "compare", "export_clips", "import_clips", "scan", "price", "spend",
+)  # fmt: skip
 _HOME_OF = {name: module for module, names in _FROM.items() for name in names}
 
 __all__ = [*sorted(_HOME_OF), *_METHODS]  # noqa: PLE0604 (all of them strings)

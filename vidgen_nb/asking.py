@@ -26,6 +26,7 @@ VOCABULARY = (
 )  # fmt: skip
 """The common vocabulary: these names mean the same at every provider that takes them."""
 
+MOST_TAKES = 1_000_000
 _NO_TEXT = "holds half of a character (a lone surrogate), which no request can carry"
 _PLACEHOLDER = "…"  # stands for a missing prompt, so that the other problems are found in the same go
 
@@ -183,13 +184,13 @@ def _encodable(value: Any) -> bool:
 
 
 def _in_words(kind: str, message: str, value: object) -> str:
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
     shown = repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:57]}…"
     if kind.startswith("int") or kind in {"finite_number", "float_parsing", "float_type"}:
         return f"{shown} is not a {'whole ' if kind.startswith('int') else ''}number"
     if kind == "string_type":
         return f"takes text, not {type(value).__name__}"
-    if kind == "value_error":
-        return message.removeprefix("Value error, ")
     return f"{shown}: {message[:1].lower()}{message[1:]}"
 
 
@@ -232,8 +233,9 @@ def _checked_extra(extra: Mapping[str, Json], take_number: object) -> list[Probl
         fine = False
     if not fine:
         problems.append(Problem("extra", "takes a dict of JSON values, merged into the body last"))
-    if isinstance(take_number, bool) or not isinstance(take_number, int) or take_number < 1:
-        problems.append(Problem("take", f"{take_number!r} is not a whole number from 1"))
+    number = isinstance(take_number, int) and not isinstance(take_number, bool)
+    if not number or not 1 <= take_number <= MOST_TAKES:  # type: ignore[operator]
+        problems.append(Problem("take", f"takes a whole number from 1 to {MOST_TAKES:,}"))
     return problems
 
 

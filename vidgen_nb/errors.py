@@ -38,11 +38,18 @@ class Problem(NamedTuple):
     message: str
 
 
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# C0 and C1 controls but tab and newline, marks which reorder or hide text, line separators, lone surrogates
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
 
 
 def visible(text: str) -> str:
-    """A stranger's text for a terminal: control characters, ANSI and bidi marks are shown, not obeyed."""
+    """A stranger's text for a screen: control characters, ANSI and bidi marks are shown, not obeyed.
+
+    The result can always be encoded as UTF-8, lone surrogates included.
+    """
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 

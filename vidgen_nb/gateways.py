@@ -10,7 +10,7 @@ from vidgen_nb.engine.wire import Gateway
 from vidgen_nb.errors import InvalidRequest, UnknownProvider, VidgenError
 from vidgen_nb.providers.contract import Provider
 from vidgen_nb.records import ProviderFacts, Record
-from vidgen_nb.settings import Key, checked_key, find_base_url, find_key
+from vidgen_nb.settings import Key, checked_key, find_base_url, find_key, secrets_here
 
 SIMULATED = "simulator"
 _SIMULATED_KEY = Key("sk-simulated", "the simulator")
@@ -40,6 +40,10 @@ class Gateways:
                     f"options[{name!r}] is no dict.", hint='Such as options={"aitoearn": {"site": "intl"}}.'
                 )
         self._options = {name: dict(values) for name, values in options.items()}
+
+    def secrets(self) -> dict[str, Key]:
+        """Every secret within reach, by the words for its place."""
+        return secrets_here(self._keys)
 
     def pick(self, name: str | None) -> str:
         """The provider's name: the one given, or the only one with a key. Raises UnknownProvider."""
@@ -141,7 +145,7 @@ class Gateways:
             )
         given = {spec.NAME: sites[site], **self._base_urls} if site is not None else self._base_urls
         found = find_base_url(spec.BASE, spec.NAME, spec.BASE_URL, given)
-        return found.removesuffix(getattr(spec, "NOT_IN_BASE", ""))  # people paste an OpenAI-style …/v1
+        return found.removesuffix(getattr(spec, "NOT_IN_BASE", "")).rstrip("/")  # people paste an OpenAI-style …/v1
 
 
 def nearest(name: str, known: Sequence[str]) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from vidgen_nb import errors
-from vidgen_nb.errors import InvalidRequest, SubmitUnknown, VidgenError, WaitTimeout
+from vidgen_nb.engine.loop import result_of
+from vidgen_nb.errors import InvalidRequest, SubmitUnknown, VidgenError, WaitTimeout, visible
 from vidgen_nb.gateways import facts_of
 from vidgen_nb.records import Cost, Failure, Json, ProviderFacts, Record, Status
 
@@ -30,6 +31,12 @@ class Generation:
     def __init__(self, studio: "Studio", record: Record) -> None:
         self._studio = studio
         self._row = record
+
+    def renewed(self, row: Record) -> "Generation":
+        """This handle with the row as it stands now: another kernel may have written to it."""
+        if row.revision > self._row.revision:
+            self._row = row
+        return self
 
     # ── what it is ────────────────────────────────────────────────────────────
     @property
@@ -141,10 +148,11 @@ class Generation:
             GenerationFailed, ModerationRejected, GenerationStuck, SubmitUnknown, ProviderRefused: it ended without a
             clip.
         """
+        timeout = _seconds(timeout)
         if self._studio.inside_loop:
             raise VidgenError("wait() would wait for ever in vidgen_nb's own thread.", hint="Use `await clip` there.")
         try:
-            self._settling().result(timeout)
+            result_of(self._settling(), timeout)
         except FutureTimeout:
             late = True
         else:
@@ -180,6 +188,12 @@ class Generation:
     # ── going on ──────────────────────────────────────────────────────────────
     def resume(self) -> "Generation":
         """Go on after a restart or when stuck: asks the provider again, never submits again, costs nothing."""
+        gone = [file.path for file in self.record.files if not (self.home / file.path).is_file()]
+        if gone:
+            hint = "Put it back there. A bare clip.retake() makes another clip, and is paid for."
+            raise InvalidRequest(
+                f"{self.id} was finished, and its file is no longer at {self.home / gone[0]}.", hint=hint
+            )
         self._studio.go_on(self.record)
         return self
 
@@ -196,6 +210,8 @@ class Generation:
         """Keep a rating (1..5) or a note in the ledger; what is not given stays. `vg.history` searches notes too."""
         if rating is not None and (isinstance(rating, bool) or rating not in range(1, 6)):
             raise InvalidRequest(f"{rating!r} is no rating.", hint="clip.rate(4): a whole number from 1 to 5.")
+        if not isinstance(note, str | None):
+            raise InvalidRequest("A note is text.", hint='clip.rate(note="best so far")')
         given = {"rating": rating, "note": note}
         self._studio.decide(self.record, **{name: value for name, value in given.items() if value is not None})
         return self
@@ -278,9 +294,15 @@ class Generation:
             given["extra"] = dict(record.extra)
         if record.take != 1:
             given["take"] = record.take
-        lines = [f"    {json.dumps(record.prompt, ensure_ascii=False)},"] if "prompt" in record.asked else []
-        lines += [f"    {name}={_as_code(value)}," for name, value in given.items()]
-        return "\n".join([f"vg.{record.provider}.generate(", *lines, ")"])
+        plain = record.provider.isidentifier()  # and so each name: a row may be a stranger's, and code is pasted and run
+        if not plain:
+            given["provider"] = record.provider
+        lines = [json.dumps(record.prompt, ensure_ascii=False)] if "prompt" in record.asked else []
+        lines += [f"{name}={_as_code(value)}" for name, value in given.items() if name.isidentifier()]
+        odd = {name: value for name, value in given.items() if not name.isidentifier()}
+        lines += [f"**{odd!r}"] if odd else []
+        function = f"vg.{record.provider}.generate" if plain else "vg.generate"
+        return visible("\n".join([f"{function}(", *(f"    {line}," for line in lines), ")"]))
 
     def report(self) -> str:
         """Text to paste to the provider's support: request, model, task id, UTC window, their words; no secret."""
@@ -301,7 +323,9 @@ class Generation:
             "request": json.dumps(without_secrets(dict(record.asked)), ensure_ascii=False),
             "last reply": json.dumps(record.raw, ensure_ascii=False) if record.raw is not None else "",
         }
-        return "\n".join(f"{name}: {text}" for name, text in lines.items() if text)
+        # what they say over several lines is indented, so that none of it looks like a line of ours
+        told = [f"{name}: {text}".replace("\r\n", "\n").replace("\n", "\n    ") for name, text in lines.items() if text]
+        return visible("\n".join(told))
 
     # ── showing ───────────────────────────────────────────────────────────────
     def show(self, *, embed: bool | None = None) -> None:
@@ -347,6 +371,15 @@ def _error_of(failure: Failure, clip: Generation, reason: str) -> VidgenError:
         words["hint"] = kind.hint.replace("…", f'"{clip.provider}"')
     error: VidgenError = kind(message, **words)
     return error
+
+
+def _seconds(timeout: object) -> float | None:
+    """How long to wait, as the system's timers can count it."""
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout != timeout:  # noqa: PLR0124 (nan)
+        raise InvalidRequest("wait() takes seconds.", hint="clip.wait(timeout=900), or clip.wait() without a limit.")
+    return min(timeout, threading.TIMEOUT_MAX)
 
 
 def _as_code(value: Json) -> str:

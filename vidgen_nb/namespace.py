@@ -11,7 +11,12 @@ from vidgen_nb.generation import Generation
 from vidgen_nb.providers.contract import Provider, aliases
 
 if TYPE_CHECKING:
+    from vidgen_nb.display.form import Form
     from vidgen_nb.studio import Studio
+    from vidgen_nb.sweeps import Sweep
+
+
+MONEY = ("max_cost", "allow_unknown_cost")
 
 
 class ProviderNamespace:
@@ -30,6 +35,14 @@ class ProviderNamespace:
     def plan(self) -> Callable[..., Plan]:
         return self._bound(self._studio.plan)
 
+    @property
+    def sweep(self) -> Callable[..., "Sweep"]:
+        return self._bound(self._studio.sweep)
+
+    def form(self, **values: Any) -> "Form":
+        """A form made from this provider's parameters; `values` are filled in at first, as `generate` takes them."""
+        return self._studio.form(self._spec.NAME, **values)
+
     def models(self, *, live: bool = False) -> Catalogue:
         """What each model takes, with source and date. live=True asks the provider which ones the key may use."""
         return self._studio.models(self._spec.NAME, live=live)
@@ -37,18 +50,19 @@ class ProviderNamespace:
     def _bound(self, function: Callable[..., Any]) -> Callable[..., Any]:
         spec = self._spec
 
-        def call(prompt: str | None = None, **parameters: Any) -> Any:
+        def call(prompt: Any = None, **parameters: Any) -> Any:
             return function(prompt, provider=spec.NAME, **parameters)
 
         shared = inspect.signature(function).parameters
+        first = next(iter(shared.values())).replace(name="prompt")  # sweep() calls it its template
         own = [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_plain(field.annotation))
             for name, field in spec.Request.model_fields.items()
             if name != "prompt"
         ]
-        common = [shared[name] for name in ("take", "extra", "check") if name in shared]
+        common = [shared[name] for name in ("take", "takes", "extra", "check", *MONEY) if name in shared]
         call.__name__ = call.__qualname__ = function.__name__
-        call.__signature__ = inspect.Signature([shared["prompt"], *own, *common])  # type: ignore[attr-defined]
+        call.__signature__ = inspect.Signature([first, *own, *common])  # type: ignore[attr-defined]
         call.__doc__ = _documentation(spec, function.__name__)
         return call
 
@@ -78,5 +92,7 @@ def _documentation(spec: Provider, what: str) -> str:
         for name, field in spec.Request.model_fields.items()
     ]
     common = ["    take: 2, 3, … make another clip of the same request.", "    extra: JSON merged into the body last.",
-              "    check: False turns limits into warnings."]  # fmt: skip
+              "    check: False turns limits into warnings.",
+              '    max_cost: The most that the clip may cost: {"CNY": 5}.',
+              "    allow_unknown_cost: Go on under a budget though the price is not known."]  # fmt: skip
     return head + "\n".join([*lines, *common])

@@ -4,10 +4,12 @@ Times are seconds since the epoch (UTC), durations seconds, sizes bytes, picture
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Protocol
+
+from vidgen_nb.errors import InvalidRequest
 
 Json = Any  # what json.loads gives: None, bool, int, float, str, list or dict
 
@@ -106,21 +108,70 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """An amount of money in its own unit, and what we know it from. Unknown is `amount=None`, never 0."""
+    """An amount of money in its own unit, and what we know it from. Unknown is `amount=None`, never 0.
+
+    reported: what the provider counted in another unit than `unit` (a quota, seconds, tokens): no amount of money.
+    refunded: the task failed, and the provider documents that it takes nothing for that.
+    """
 
     amount: float | None = None
     unit: str = ""
     basis: str = ""
+    reported: str = ""
+    refunded: bool = False
 
     def __str__(self) -> str:
-        if self.amount is None:
-            return "cost unknown"
-        number = f"{self.amount:.2f}" if self.amount != int(self.amount) else f"{int(self.amount)}"
-        return ", ".join(part for part in (f"{number} {self.unit}".strip(), self.basis) if part)
+        known = "cost unknown" if self.amount is None else f"{self.number} {self.unit}".strip()
+        return ", ".join(part for part in (known, self.basis) if part)
+
+    @property
+    def number(self) -> str:
+        """The amount as people write it; a small one keeps its digits, so that it is never shown as 0."""
+        return "" if self.amount is None else money(self.amount)
+
+
+def money(amount: float) -> str:
+    """`12`, `1.40`, `0.004`."""
+    if amount == int(amount):
+        return f"{int(amount)}"
+    return f"{amount:.2f}" if abs(amount) >= 0.01 else f"{amount:.2g}"
 
 
 UNKNOWN_COST = Cost()
 SIMULATED_COST = Cost(0, "", "simulated")
+
+Booking = Literal["free", "reserved", "charged", "refunded", "unknown"]
+
+
+def booking(status: Status, cost: Cost) -> Booking:
+    """Where the money of a clip stands, by its status and its cost.
+
+    free: nothing was accepted. reserved: in flight, or stuck. refunded: failed, where the provider documents that it
+    takes nothing. unknown: nobody knows whether it was charged, or how much.
+    """
+    if status is Status.REFUSED or cost == SIMULATED_COST:
+        return "free"
+    if status is Status.FAILED and cost.refunded:
+        return "refunded"
+    silent = status is Status.FAILED and not cost.basis.startswith("reported")
+    if cost.amount is None or status is Status.UNKNOWN or silent:
+        return "unknown"
+    return "charged" if status.settled and status is not Status.STUCK else "reserved"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a person says that clips cost: `amount` per "second" or "clip", in `unit`, for the models of a pattern.
+
+    amount None: the number which the provider's live catalogue lists, of which the person says what it means.
+    """
+
+    provider: str
+    pattern: str
+    per: Literal["second", "clip"]
+    amount: float | None
+    unit: str
+    written: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +226,7 @@ class Record:
     finished: float | None = None  # settled
     updated: float = 0.0
 
+    doubts: int = 0  # earlier submissions of this row that may have been charged too: see resubmit()
     rating: int | None = None  # 1..5, a person's own
     note: str = ""  # a person's own words about the clip
 
@@ -225,6 +277,16 @@ class Timing:
     no_media_grace: float = 60
     deadline: float = 86_400
     download_stall: float = 60
+
+    def __post_init__(self) -> None:
+        for row in fields(self):
+            value = getattr(self, row.name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not 0 <= value <= MOST_SECONDS:
+                raise InvalidRequest(f"Timing takes seconds: {row.name} is none.", hint="Such as vg.Timing(submit=90).")
+
+
+MOST_SECONDS = 10.0**9  # thirty years: beyond it the system's own timers cannot count
 
 
 # ── reference media ───────────────────────────────────────────────────────────

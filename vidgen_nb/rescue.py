@@ -54,7 +54,7 @@ class Rescue:
         failure = Failure(
             "NotSent", f"{spec.TITLE} lists no such task: it was never accepted.", hint="It is safe to run again."
         )
-        self._studio.decide(record, status=Status.REFUSED, error=failure, finished=time.time())
+        self._studio.decide(record, was=Status.UNKNOWN, status=Status.REFUSED, error=failure, finished=time.time())
 
     def _is_known(self, record: Record, task: Found) -> bool:
         return self._studio.ledger.by_task(record.provider, record.origin, task.task_id) is not None
@@ -68,13 +68,14 @@ class Rescue:
         if taken is not None and taken.id != record.id:
             message = f"Cannot adopt: {task_id} is the task of {taken.id} already."
             raise InvalidRequest(message, hint="Look once more in the provider's console.")
-        self._studio.decide(record, status=Status.QUEUED, task_id=task_id, error=None, answered=time.time())
+        adopted = {"status": Status.QUEUED, "task_id": task_id, "error": None, "answered": time.time()}
+        self._studio.decide(record, was=Status.UNKNOWN, **adopted)
         self._studio.go_on(record)
 
     def resolve(self, record: Record) -> None:
         """Write down that it was not billed: the same request may then be submitted anew."""
         failure = Failure("NotSent", "You found that it was not billed.", hint="It is safe to run this again.")
-        self._studio.decide(record, status=Status.REFUSED, error=failure, finished=time.time())
+        self._studio.decide(record, was=Status.UNKNOWN, status=Status.REFUSED, error=failure, finished=time.time())
 
     def resubmit(self, record: Record) -> None:
         """Send it once more. Raises what a submission raises."""

@@ -41,6 +41,16 @@ def make_home(home: Path) -> Path:
     return home
 
 
+# ── what a Studio is told ─────────────────────────────────────────────────────
+def check_kind(what: str, value: object, kinds: type | tuple[type, ...], words: str) -> None:
+    """Raises InvalidRequest where an argument is of another kind. Its value is not repeated: it may be a key."""
+    if value is None or (isinstance(value, kinds) and (kinds is bool or not isinstance(value, bool))):
+        return
+    raise InvalidRequest(
+        f"{what} takes {words}, not {type(value).__name__}. Nothing was sent.", hint="help(vg.Studio) explains each."
+    )
+
+
 # ── switches ──────────────────────────────────────────────────────────────────
 def switched_on(name: str) -> bool:
     """Whether an environment switch is set to anything but 0, false, no or nothing."""
@@ -65,9 +75,9 @@ class Key:
         raise TypeError("a key is not pickled: it would leave this machine's memory")
 
 
-def checked_key(secret: str, found_in: str) -> Key:
+def checked_key(secret: object, found_in: str) -> Key:
     """A key fit for a header. A stray newline or space inside would be quoted in the HTTP library's own error."""
-    stripped = secret.strip()
+    stripped = secret.strip() if isinstance(secret, str) else ""
     if not re.fullmatch(r"[\x21-\x7e]+", stripped):
         raise InvalidRequest(
             f"The key {found_in} holds spaces, line breaks or characters which no key has. Nothing was sent.",
@@ -87,6 +97,22 @@ def find_key(variable: str, provider: str, given: Mapping[str, str | Key] | None
     return checked_key(dotenv[variable], f"found in .env ({variable})") if dotenv.get(variable) else None
 
 
+_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
+_SECRET_LEAST = 12  # characters: what is shorter would be found in every text
+
+
+def secrets_here(given: Mapping[str, Key] | None = None) -> dict[str, Key]:
+    """Every secret within reach of this process, by the words for its place: to look for them where they must not be.
+
+    Of the environment and .env, whatever its name calls a key, token, secret or password.
+    """
+    named = {f"the key given for {provider}": key.reveal() for provider, key in (given or {}).items()}
+    places = ((read_dotenv(), "the value of {} in .env"), (dict(os.environ), "the value of {}"))
+    for values, place in places:
+        named |= {place.format(name): value.strip() for name, value in values.items() if _SECRET_NAME.search(name)}
+    return {place: Key(secret, place) for place, secret in named.items() if len(secret) >= _SECRET_LEAST}
+
+
 def find_base_url(variable: str, provider: str, documented: str, given: Mapping[str, str] | None = None) -> str:
     """The base URL of a provider without a trailing slash: given, from the environment, .env, or the documented one."""
     chosen = (
@@ -94,13 +120,22 @@ def find_base_url(variable: str, provider: str, documented: str, given: Mapping[
     )
     if not chosen:
         return ""
-    parts = urlsplit(chosen)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
+    if not _is_base_url(chosen):
         raise InvalidRequest(
             f"The base URL of {provider} is not an http(s) address of a host. Nothing was sent.",
             hint=f'Set {variable} to something like "https://example.com", without a key, query or fragment in it.',
         )
-    return chosen.rstrip("/")
+    return chosen.strip().rstrip("/")
+
+
+def _is_base_url(chosen: object) -> bool:
+    try:
+        parts = urlsplit(chosen.strip()) if isinstance(chosen, str) else urlsplit("")
+        parts.port  # noqa: B018 (raises for one that there cannot be)
+    except ValueError:
+        return False
+    extra = parts.username or parts.query or parts.fragment
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not extra
 
 
 def origin_of(base_url: str) -> str:

@@ -6,34 +6,59 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from vidgen_nb import providers, settings
-from vidgen_nb.answers import Catalogue, History, Plan, Providers
+from vidgen_nb.answers import Catalogue, History, Later, Plan, Prices, Providers, Spend
 from vidgen_nb.asking import Asked, ask
+from vidgen_nb.axes import spread
 from vidgen_nb.engine import download, shelf
+from vidgen_nb.engine.loop import result_of
 from vidgen_nb.engine.runner import Runner
 from vidgen_nb.engine.wire import Gateway
-from vidgen_nb.errors import InvalidRequest, MissingKey, VidgenError
+from vidgen_nb.errors import InvalidRequest, MissingKey, Problem, VidgenError
 from vidgen_nb.gateways import Gateways
 from vidgen_nb.generation import Generation
 from vidgen_nb.ledger import Ledger, alive
 from vidgen_nb.namespace import ProviderNamespace
+from vidgen_nb.prices import PriceList
+from vidgen_nb.prices import checked as checked_price
 from vidgen_nb.providers.contract import Found, LiveModel, Model, Provider, aliases, model_row
-from vidgen_nb.purse import Purse
-from vidgen_nb.records import SIMULATED_COST, UNKNOWN_COST, Cost, Record, Status, Timing
+from vidgen_nb.purse import GROUPS, Leave, Purse, checked_budget, entries, sums
+from vidgen_nb.records import SIMULATED_COST, UNKNOWN_COST, Cost, Record, Status, Timing, Warned
 from vidgen_nb.rescue import Rescue
+from vidgen_nb.searching import Search, whole
+from vidgen_nb.sweep_run import SweepRun
+from vidgen_nb.sweeps import Sweep
 
 if TYPE_CHECKING:
+    from vidgen_nb.display.compare_live import Comparison
+    from vidgen_nb.display.form import Form
+    from vidgen_nb.scanning import Scan
+    from vidgen_nb.sharing.pack import Exported
     from vidgen_nb.simulator.app import Simulator
 
 PATIENT_SIMULATION = Timing(first_poll=0.5, min_gap=0.5, max_gap=5)
 """The simulator sits on this machine and its clips take seconds: no need to wait as for a provider."""
+
+
+_TOLD: Mapping[str, tuple[Any, str]] = {
+    "home": ((str, os.PathLike), "a folder"),
+    "simulate": (bool, "True or False"),
+    "keys": (Mapping, 'a dict such as {"relaydance": "…"}'),
+    "base_urls": (Mapping, 'a dict such as {"newapi": "https://…"}'),
+    "allow_paid": (bool, "True or False"),
+    "allow_media_hosts": (Collection, "a list of host names"),
+    "options": (Mapping, 'a dict such as {"aitoearn": {"site": "intl"}}'),
+    "embed_limit": (int, "a number of bytes"),
+    "timing": (Timing, "a vg.Timing"),
+}
 
 
 class Studio:
@@ -66,13 +91,16 @@ class Studio:
         embed_limit: int = 3_000_000,
         timing: Timing | None = None,
     ) -> None:
+        given = (home, simulate, keys, base_urls, allow_paid, allow_media_hosts, options, embed_limit, timing)
+        for (what, (kinds, words)), value in zip(_TOLD.items(), given, strict=True):
+            settings.check_kind(what, value, kinds, words)
         self.home = settings.find_home(home)
         self.simulate = bool(simulate) or settings.switched_on("VIDGEN_SIMULATE")
         self.embed_limit = embed_limit
         self._gateways = Gateways(
             self._simulated_url if self.simulate else None, keys or {}, base_urls or {}, options or {}
         )
-        self._budget = dict(budget or {})
+        self._budget = checked_budget(budget, "budget")
         self._allow_paid = allow_paid
         self._allow_media_hosts = (
             (allow_media_hosts,) if isinstance(allow_media_hosts, str) else tuple(allow_media_hosts)
@@ -80,8 +108,10 @@ class Studio:
         self._timing = timing or (PATIENT_SIMULATION if self.simulate else Timing())
         self._dialects: list[Any] = []
         self._clips: dict[str, Generation] = {}
+        self._sweeps: set[SweepRun] = set()
         self._lock = threading.RLock()
         self._closed = False
+        self._process = os.getpid()
         atexit.register(self.close)
 
     # ── making clips ──────────────────────────────────────────────────────────
@@ -93,6 +123,7 @@ class Studio:
         take: int = 1,
         extra: Mapping[str, Any] | None = None,
         check: bool = True,
+        max_cost: Mapping[str, float] | None = None,
         allow_unknown_cost: bool = False,
         **parameters: Any,
     ) -> Generation:
@@ -104,7 +135,8 @@ class Studio:
             take: 2, 3, … buy another clip of the same request.
             extra: JSON that is merged into the wire body last.
             check: False turns the limits of the model table into warnings.
-            allow_unknown_cost: Go on under a budget though the price is not known.
+            max_cost: The most that this clip may cost, by unit: {"CNY": 5}.
+            allow_unknown_cost: Go on under a budget or max_cost though the price is not known.
             **parameters: The provider's parameters, in the common vocabulary or under its own names.
 
         Returns:
@@ -118,7 +150,8 @@ class Studio:
             GenerationFailed: This request was made before, and failed.
         """
         name = self._gateways.pick(provider)
-        return self._generate(name, prompt, parameters, take, extra, check, allow_unknown_cost)
+        leave = Leave.given(max_cost, allow_unknown_cost)
+        return self._generate(name, prompt, parameters, take, extra, check, leave)
 
     def begin(
         self,
@@ -128,6 +161,7 @@ class Studio:
         take: int = 1,
         extra: Mapping[str, Any] | None = None,
         check: bool = True,
+        max_cost: Mapping[str, float] | None = None,
         allow_unknown_cost: bool = False,
         parent: str = "",
     ) -> Generation:
@@ -135,8 +169,23 @@ class Studio:
 
         Raises what is known before sending; what becomes of the POST shows in the clip.
         """
-        clip, _ = self._begin(name, None, parameters, take, extra, check, allow_unknown_cost, parent)
+        leave = Leave.given(max_cost, allow_unknown_cost)
+        clip, _ = self._begin(name, None, parameters, take, extra, check, leave, parent)
         return clip
+
+    def form(self, provider: str | None = None, **values: Any) -> "Form":
+        """A form made from a provider's own parameters; without `provider` it has a choice of them.
+
+        Args:
+            provider: "relaydance", …
+            **values: What is filled in at first, as `generate` takes it: parameters, `take`, `extra`.
+
+        Returns:
+            The Form: shown as a cell's last line; `form.value`, `form.generate()` and `form.code()` work without.
+        """
+        from vidgen_nb.display.form import Form
+
+        return Form(self, provider, values)
 
     def plan(
         self,
@@ -146,43 +195,99 @@ class Studio:
         take: int = 1,
         extra: Mapping[str, Any] | None = None,
         check: bool = True,
+        max_cost: Mapping[str, float] | None = None,
+        allow_unknown_cost: bool = False,
         **parameters: Any,
     ) -> Plan:
-        """What `generate` with the same arguments would send, without sending it. Raises InvalidRequest as it would."""
+        """What `generate` with the same arguments would send, without sending it. Raises InvalidRequest as it would.
+
+        What a budget or `max_cost` would refuse is a warning here.
+        """
         gateway = self._gateways.to(self._gateways.pick(provider))
+        leave = Leave.given(max_cost, allow_unknown_cost)
         asked = self._ask(gateway, prompt, parameters, take, extra, check)
-        row = self._known(asked.identity)
+        row, cost = self._known(asked.identity), self._estimate(gateway, asked)
+        new = row is None or row.status is Status.REFUSED
         request_type = type(asked.request)
         return Plan(
             provider=gateway.provider.NAME,
             method=asked.call.method,
             url=gateway.base_url + asked.call.path,
             body=asked.call.json,
-            warnings=asked.warnings,
+            warnings=(*asked.warnings, *(self._objections(cost, leave) if new else ())),
             identity=asked.identity,
             take=take,
-            cost=self._estimate(),
-            existing=self._clip(row) if row is not None and row.status is not Status.REFUSED else None,
+            cost=cost,
+            existing=self._clip(row) if row is not None and not new else None,
             defaults=tuple(
                 name for name in request_type.model_fields if name not in asked.request.given and name != "model"
             ),
         )
+
+    def sweep(
+        self,
+        template: str | Sequence[str] | None = None,
+        *,
+        takes: int = 1,
+        check: bool = True,
+        skip_invalid: bool = False,
+        max_cost: Mapping[str, float] | None = None,
+        allow_unknown_cost: bool = False,
+        **axes: Any,
+    ) -> Sweep:
+        """A plan of many clips, one for each combination: a list is an axis, anything else is the same for all.
+
+        The first axis goes down the grid, the second across, in the order in which they are given here.
+
+        Args:
+            template: The prompt; its `{words}` are axes too: vg.sweep("a {animal}", animal=["fox", "owl"]).
+            takes: So many takes of each combination.
+            check: False turns the limits of the model table into warnings.
+            skip_invalid: True lets `run()` make the valid clips; otherwise one invalid clip refuses them all.
+            max_cost: The most that each clip may cost, by unit.
+            allow_unknown_cost: Go on under a budget or max_cost though a price is not known.
+            **axes: Words and parameters; `provider`, `take` and `extra` may be lists too. For a parameter which takes
+            a list itself, such as reference_images, an axis is a list of lists.
+
+        Returns:
+            The plan, which shows as a table. Nothing is sent before its `run()`.
+
+        Raises:
+            InvalidRequest: A word without values, a name that is neither word nor parameter, an empty list …
+        """
+        asked = spread(template, axes, takes=takes, pick=self._gateways.pick, home=self.home)
+        options = {"check": check, "max_cost": max_cost, "allow_unknown_cost": allow_unknown_cost}
+        return Sweep(self, asked, skip_invalid=skip_invalid, **options)
+
+    def admit(self, name: str) -> None:
+        """Say now what would refuse every new clip of a provider: no key, or a run that may not pay."""
+        gateway = self._gateways.to(name)
+        self._purse.open(gateway.provider, gateway.key)
+
+    def enrol(self, run: SweepRun) -> None:
+        """Let a sweep run until this Studio closes; the parts which its thread will share are made before it starts."""
+        self.ledger, self._runner  # noqa: B018
+        self._sweeps.add(run)
+
+    def dismiss(self, run: SweepRun) -> None:
+        self._sweeps.discard(run)
 
     def retake(self, clip: Generation, changes: Mapping[str, Any]) -> Generation:
         """The recipe of a clip with changes; the next take where nothing changes."""
         record = clip.record
         given = dict(record.asked)
         ours = aliases(providers.find(record.provider).Request)
-        control = {"take", "extra", "check", "allow_unknown_cost"}
+        control = {"take", "extra", "check", "max_cost", "allow_unknown_cost"}
         for name, value in changes.items():
             if name not in control:
                 given.pop(ours.get(name, name), None)
                 given[name] = value
-        take = changes.get("take", record.take if set(changes) - {"check", "allow_unknown_cost"} else record.take + 1)
+        free = {"check", "max_cost", "allow_unknown_cost"}  # they change nothing of what is asked for
+        take = changes.get("take", record.take if set(changes) - free else record.take + 1)
         prompt = given.pop("prompt", None)
         extra, check = changes.get("extra", record.extra), changes.get("check", True)
-        unknown_cost = bool(changes.get("allow_unknown_cost", False))
-        return self._generate(record.provider, prompt, given, take, extra, check, unknown_cost, parent=record.id)
+        leave = Leave.given(changes.get("max_cost"), changes.get("allow_unknown_cost", False))
+        return self._generate(record.provider, prompt, given, take, extra, check, leave, parent=record.id)
 
     def _generate(
         self,
@@ -192,14 +297,14 @@ class Studio:
         take: int,
         extra: Mapping[str, Any] | None,
         check: bool,
-        allow_unknown_cost: bool,
+        leave: Leave,
         parent: str = "",
     ) -> Generation:
-        clip, submission = self._begin(name, prompt, parameters, take, extra, check, allow_unknown_cost, parent)
+        clip, submission = self._begin(name, prompt, parameters, take, extra, check, leave, parent)
         if submission is not None:
-            submission.result()
+            result_of(submission)
         elif clip.status is Status.SUBMITTING:
-            self._runner.answered(clip.id).result()
+            result_of(self._runner.answered(clip.id))
         return self._raised(clip)
 
     def _begin(
@@ -210,7 +315,7 @@ class Studio:
         take: int,
         extra: Mapping[str, Any] | None,
         check: bool,
-        allow_unknown_cost: bool,
+        leave: Leave,
         parent: str,
     ) -> "tuple[Generation, Future[Record] | None]":
         """Claim the identity and start the POST: the clip, and the POST's future. None if it was asked for before."""
@@ -218,9 +323,10 @@ class Studio:
         asked = self._ask(gateway, prompt, parameters, take, extra, check)
         row = self.ledger.by_identity(asked.identity)
         if row is None or row.status is Status.REFUSED:
-            self._purse.open(gateway.provider, gateway.key, self._estimate(), allow_unknown_cost=allow_unknown_cost)
+            self._purse.open(gateway.provider, gateway.key)
             asked.kept(self.home)
-        row, mine = self.ledger.intend(self._row(gateway, asked, parent))
+        wanted = self._row(gateway, asked, parent)
+        row, mine = self.ledger.intend(wanted, self._purse.guard(wanted.cost, leave))
         clip = self._clip(row)
         if not mine:
             self._join(row)
@@ -253,7 +359,7 @@ class Studio:
             extra=asked.extra,
             take=asked.take,
             parent=parent,
-            cost=self._estimate(),
+            cost=self._estimate(gateway, asked),
             created=now,
             updated=now,
         )
@@ -281,25 +387,154 @@ class Studio:
         status: str | None = None,
         model: str | None = None,
         simulated: bool | None = None,
-        limit: int = 1000,
+        limit: int | None = None,
+        page: int = 1,
     ) -> History:
         """Everything ever asked for in this home: unknown outcomes first, then newest. A gallery in a cell.
 
         Args:
-            text: Words which the prompt must all hold, in any script.
+            text: Words which prompt and note must all hold, in any script.
             provider, status, model: Only these.
             simulated: True or False for only these.
-            limit: The most rows to give.
+            limit: The most clips to give; None gives all.
+            page: The page of the gallery to show.
+
+        Raises:
+            InvalidRequest: A status or a page that there is not.
         """
-        rows = self.ledger.search(
-            text.split(), provider=provider, status=status, model=model, simulated=simulated, limit=limit
-        )
-        return History([self._clip(row) for row in rows], words=text.split())
+        search = Search(text=text, provider=provider, status=status, model=model, simulated=simulated, limit=limit)
+        if not whole(page):
+            raise InvalidRequest(f"page {page!r} is not a whole number from 1.", hint="vg.history() shows the first.")
+        return History(Later(search.find(self.ledger), self._load), words=search.words, page=page, call=search.call)
+
+    def _load(self, ids: Sequence[str]) -> list[Generation]:
+        return [self._clip(row) for row in self.ledger.many(ids)]
+
+    # ── money ─────────────────────────────────────────────────────────────────
+    def price(
+        self,
+        provider: str | None = None,
+        model: str = "*",
+        *,
+        per_second: float | str | None = None,
+        per_clip: float | str | None = None,
+        unit: str | None = None,
+        forget: bool = False,
+    ) -> Prices:
+        """Say what clips cost; kept in this home, and used before what the provider lists. Gives your prices.
+
+        Args:
+            provider: "relaydance", …; without any argument nothing changes.
+            model: A name, or a pattern such as "doubao-*". The name counts first, then the longest pattern.
+            per_second, per_clip: The price; one of the two. "listed" says what the number of the live catalogue is for.
+            unit: "CNY", …; with "listed" the unit of the list, if left out.
+            forget: Take the price of this provider and model back.
+
+        Raises:
+            UnknownProvider, InvalidRequest: Nothing was kept.
+        """
+        if provider is not None:
+            name = providers.find(provider).NAME
+            if forget:
+                self._prices.forget(name, model)
+            else:
+                self._prices.keep(checked_price(name, model, per_second, per_clip, unit))
+        elif forget or (model, per_second, per_clip, unit) != ("*", None, None, None):
+            raise InvalidRequest(
+                "A price is of a provider. Nothing was kept.",
+                hint='vg.price("relaydance", "*", per_second=1.1, unit="CNY")',
+            )
+        return Prices(self._prices.own())
+
+    def spend(self, by: str = "provider") -> Spend:
+        """What is booked in this home, by "provider", "day" or "model": reserved, charged, refunded, unknown.
+
+        Each unit stands by itself. `unknown` counts submissions of which nobody knows whether or how much they cost.
+        """
+        if by not in GROUPS:
+            raise InvalidRequest(f"by={by!r} is no way to add it up.", hint=f"There are: {', '.join(GROUPS)}.")
+        return Spend(self.ledger.ask(lambda db: sums(entries(db), by)), by)
 
     def get(self, id: str) -> Generation | None:
         """The clip of that id, None if this home has none."""
         row = self.ledger.get(id)
         return self._clip(row) if row is not None else None
+
+    def compare(self, *clips: Generation | str) -> "Comparison":
+        """Two to six clips side by side: one play button, what differs between their requests, ratings and notes.
+
+        Args:
+            clips: Clips or their ids; vg.compare(*vg.history("boat")[:3]). Unfinished ones join when they are done.
+        """
+        from vidgen_nb.display.compare import FEWEST, MOST
+        from vidgen_nb.display.compare_live import Comparison
+
+        chosen = self._named(clips)
+        if not FEWEST <= len(chosen) <= MOST:
+            message = f"compare() takes {FEWEST} to {MOST} clips, not {len(chosen)}."
+            raise InvalidRequest(message, hint='Such as vg.compare(a, b) or vg.compare("vg-…", "vg-…").')
+        return Comparison(chosen)
+
+    # ── sharing ───────────────────────────────────────────────────────────────
+    def export_clips(self, path: str | os.PathLike[str], clips: Iterable[Generation | str] | None = None) -> "Exported":
+        """Write finished clips to a zip, with posters, recipes and inputs: beside a notebook, it replays without a key.
+
+        No key, signed address, account or owner is in it; prompts, ratings and notes are. Files which a cell names by
+        a path of yours (`reference_images=["boat.png"]`) have to travel beside the notebook.
+
+        Args:
+            path: The zip to write; one that is there is replaced.
+            clips: Clips or their ids; None takes every finished one of this home.
+        """
+        from vidgen_nb.scanning import Secrets
+        from vidgen_nb.sharing.pack import finished, write_zip
+
+        if clips is None:
+            chosen = [(record, self.home) for record in finished(self.ledger.search(limit=-1))]
+        else:
+            chosen = [(clip.record, clip.home) for clip in self._named(clips)]
+        return write_zip(Path(path).expanduser(), chosen, Secrets(self._gateways.secrets()))
+
+    def import_clips(self, path: str | os.PathLike[str]) -> History:
+        """Take the clips of a zip from `export_clips` into this home: the cells that made them then find them.
+
+        Everything in the zip is checked first; it is taken whole or refused whole, with every problem. What is here
+        already stays as it is. It costs nothing, here too: an imported clip counts nothing against a budget.
+
+        Returns:
+            The clips of the zip, as this home has them.
+        """
+        from vidgen_nb.sharing.unpack import read_zip
+
+        ids = read_zip(Path(path).expanduser(), self.ledger)
+        return History([clip for id in reversed(ids) if (clip := self.get(id)) is not None])
+
+    def scan(self, path: str | os.PathLike[str]) -> "Scan":
+        """What a notebook holds that should not be shared: keys, signed addresses, embedded media, and where.
+
+        Keys are those of this Studio, the environment and .env, in every form they may take, and what looks like one.
+        """
+        from vidgen_nb.scanning import scan
+
+        return scan(Path(path).expanduser(), self._gateways.secrets())
+
+    def _named(self, clips: Iterable[Generation | str]) -> list[Generation]:
+        """Clips by themselves or by their ids, each once. Raises InvalidRequest with everything that is none."""
+        found: dict[str, Generation] = {}
+        problems = []
+        for number, given in enumerate(clips, 1):
+            clip = self.get(given) if isinstance(given, str) else given
+            if isinstance(clip, Generation):
+                if clip.id in found:
+                    problems.append(Problem(f"clip {number}", f"{clip.id} is given twice"))
+                found[clip.id] = clip
+            elif isinstance(given, str):
+                problems.append(Problem(f"clip {number}", f"there is no {given[:60]!r} in {self.home}"))
+            else:
+                problems.append(Problem(f"clip {number}", f"takes a clip or its id, not {type(given).__name__}"))
+        if problems:
+            raise InvalidRequest("Not all of these are clips.", problems=problems, hint="vg.history() lists them.")
+        return list(found.values())
 
     def resume(self, id: str | None = None) -> Any:
         """Go on with every unfinished generation, or with the one named, without a new POST.
@@ -369,10 +604,13 @@ class Studio:
         """Send the POST of an unknown submission once more: only a person may ask for that."""
         gateway = self._gateways.of(record)
         asked = self._ask(gateway, None, record.asked, record.take, record.extra, check=False)
-        self._purse.open(gateway.provider, gateway.key, self._estimate(), allow_unknown_cost=True)
-        fresh = {"step": "intended", "error": None, "sent": None, "answered": None, "task_id": ""}
-        self.decide(record, status=Status.SUBMITTING, **fresh)
-        self._runner.submit(record.id, asked.call).result()
+        self._purse.open(gateway.provider, gateway.key)
+        cost = self._estimate(gateway, asked)
+        allow = self._purse.guard(cost, Leave({}, unknown=True))
+        fresh: dict[str, Any] = {"step": "intended", "error": None, "sent": None, "answered": None, "task_id": ""}
+        fresh |= {"cost": cost, "doubts": record.doubts + 1}  # the first submission may have been charged for all that
+        self.decide(record, allow=allow, was=Status.UNKNOWN, status=Status.SUBMITTING, **fresh)
+        result_of(self._runner.submit(record.id, asked.call))
         self._raised(self._clip(record))
 
     # ── catalogue ─────────────────────────────────────────────────────────────
@@ -393,6 +631,7 @@ class Studio:
             )
         listed = self._runner.ask(gateway, lister(gateway.options), spec.TITLE)
         found = spec.read_models(listed)  # type: ignore[attr-defined]  # the other half of `models`
+        self._prices.remember(spec, self._gateways.origin(gateway), found)
         rows = [_live_row(model_row(spec, model.name), model) for model in found]
         told = any(_LIVE.keys() & model.facts.keys() for model in found)
         note = (
@@ -433,7 +672,7 @@ class Studio:
             future: Future[Record] = Future()
             future.set_result(record)
             return future
-        if self._closed or not self._runner.holds(row.id):
+        if self._closed or self._forked or not self._runner.follows(row.id):
             self.go_on(record)
         return self._runner.settled(row.id)
 
@@ -464,7 +703,7 @@ class Studio:
 
     def _clip(self, row: Record) -> Generation:
         with self._lock:
-            return self._clips.setdefault(row.id, Generation(self, row))
+            return self._clips.setdefault(row.id, Generation(self, row)).renewed(row)
 
     # ── parts, made when first needed ─────────────────────────────────────────
     @property
@@ -472,12 +711,20 @@ class Studio:
         """The ledger of the home, opened when first needed. Raises VidgenError once the Studio is closed."""
         if self._closed:
             raise VidgenError("This Studio is closed. Nothing was sent.", hint="vg.setup() gives an open one.")
+        if self._forked:
+            raise VidgenError("This Studio belongs to the process that was forked. Nothing was sent.", hint=_AFTER_FORK)
         return self._ledger
+
+    @property
+    def _forked(self) -> bool:
+        """Whether this is a copy in a forked process: no thread of it came along."""
+        return self._process != os.getpid()
 
     @cached_property
     def _ledger(self) -> Ledger:
         ledger = Ledger(self.home)
-        download.sweep(self.home / "clips", lambda owner: alive(self.home / "run", owner))
+        for folder in ("clips", "inputs"):
+            download.sweep(self.home / folder, lambda owner: alive(self.home / "run", owner))
         ledger.bury(time.time())
         return ledger
 
@@ -487,7 +734,11 @@ class Studio:
 
     @cached_property
     def _purse(self) -> Purse:
-        return Purse(self.ledger, self._budget, self._allow_paid, simulate=self.simulate)
+        return Purse(self._budget, self._allow_paid, simulate=self.simulate)
+
+    @cached_property
+    def _prices(self) -> PriceList:
+        return PriceList(self.ledger)
 
     @cached_property
     def _runner(self) -> Runner:
@@ -511,12 +762,15 @@ class Studio:
     def close(self) -> None:
         """Detach: nothing of this Studio runs on. What is at the providers does; `vg.resume()` brings it home."""
         with self._lock:
-            if self._closed:
+            if self._closed or self._forked:  # its threads, and its lock, are another process's
                 return
             self._closed = True
         atexit.unregister(self.close)
-        if "vidgen_nb.display.live" in sys.modules:
-            sys.modules["vidgen_nb.display.live"].close_all()
+        for run in list(self._sweeps):
+            run.close()
+        for shown in ("vidgen_nb.display.live", "vidgen_nb.display.sweep_live"):
+            if shown in sys.modules:
+                sys.modules[shown].close_all()
         for name, end in (("_runner", "close"), ("_simulator", "stop"), ("_ledger", "close")):
             if name in self.__dict__:
                 getattr(self.__dict__[name], end)()
@@ -533,12 +787,26 @@ class Studio:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Studio is not pickled: it holds keys and a running engine")
 
-    def _estimate(self) -> Cost:
-        return SIMULATED_COST if self.simulate else UNKNOWN_COST
+    def _estimate(self, gateway: Gateway, asked: Asked) -> Cost:
+        """What a new clip of this request would cost."""
+        if self.simulate or not self._has_ledger:
+            return SIMULATED_COST if self.simulate else UNKNOWN_COST
+        return self._prices.estimate(gateway.provider, self._gateways.origin(gateway), asked.model, asked.request)
+
+    def _objections(self, cost: Cost, leave: Leave) -> list[Warned]:
+        """What the budget would say to a clip of this cost."""
+        purse = self._purse
+        ask = self.ledger.ask if self._has_ledger else (lambda question: question(None))
+        why = ask(lambda db: purse.objection(cost, leave, db))
+        return [Warned("", f"{why[0]} generate() refuses that. {why[1]}")] if why else []
+
+    @property
+    def _has_ledger(self) -> bool:
+        """Whether there is one to be asked: a question alone makes no home."""
+        return (self.home / settings.LEDGER).is_file()
 
     def _known(self, identity: str) -> Record | None:
-        """The row of an identity, without making a home for the question."""
-        return self.ledger.by_identity(identity) if (self.home / settings.LEDGER).is_file() else None
+        return self.ledger.by_identity(identity) if self._has_ledger else None
 
 
 _LIVE = {"durations": "duration", "resolutions": "resolution", "aspectRatios": "aspect_ratio"}
@@ -558,6 +826,9 @@ def _live_row(known: Model | None, listed: LiveModel) -> Model:
     return replace(row, takes={**row.takes, **told}, source="live catalogue", checked=time.strftime("%Y-%m-%d"))
 
 
+_AFTER_FORK = "In a forked process use the functions of vg, vg.resume(id) for a clip, or a Studio made there."
+
+
 # ── the default Studio ────────────────────────────────────────────────────────
 _default: Studio | None = None
 _made_with: dict[str, Any] = {}
@@ -574,6 +845,16 @@ def setup(**arguments: Any) -> Studio:
         if _default is None or _default._closed or (arguments and arguments != _made_with):
             _default, _made_with = Studio(**arguments), dict(arguments)
         return _default
+
+
+def _begin_anew() -> None:
+    """In a forked process: the same settings, and threads, a ledger and a lock of its own."""
+    global _default, _choosing
+    _default, _choosing = Studio(**_made_with) if _default is not None else None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 def default() -> Studio:

@@ -41,15 +41,15 @@ window.tests = {
 
   lefts: path => [...document.querySelectorAll(path)].map(e => e.getBoundingClientRect().x),
 
-  beyond(right) {
-    return [...document.querySelectorAll("#live *, #static *")].filter(e => {
+  beyond(right, path = "#live *, #static *") {
+    return [...document.querySelectorAll(path)].filter(e => {
       const box = e.getBoundingClientRect();
       return box.width && !e.closest("svg, .vg-track, .vg-sr") && box.right > right + 0.5;
     }).map(e => e.outerHTML.slice(0, 99));
   },
 
   // texts with a contrast below 4.5 to 1, WCAG 2's way, as they are painted: with every ground and opacity above them
-  faint() {
+  faint(path = "#live *, #static *") {
     const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
     const painted = color => {
       canvas.clearRect(0, 0, 1, 1);
@@ -61,7 +61,7 @@ window.tests = {
     const linear = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
     const light = rgb => 0.2126 * linear(rgb[0]) + 0.7152 * linear(rgb[1]) + 0.0722 * linear(rgb[2]);
     const found = [];
-    for (const e of document.querySelectorAll("#live *, #static *")) {
+    for (const e of document.querySelectorAll(path)) {
       const words = [...e.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim());
       if (!words || e.closest("video, .vg-sr")) continue;
       let ground = [255, 255, 255], opacity = 1;

@@ -239,6 +239,16 @@ def test_an_estimate_needs_progress_of_its_own() -> None:
         assert measure.form == "spell"
 
 
+def test_a_clip_that_takes_long_says_so() -> None:
+    """After half an hour without an end, by the provider's last answer, the card says that it goes on asking."""
+    late = {"sent": NOW - 1801, "answered": NOW - 1800}
+    for status in (Status.QUEUED, Status.RUNNING):
+        assert face(make(status, **late), FACTS).line == f"longer than 30{NB}min, asking goes on"
+        assert "asking goes on" not in str(face(make(status), FACTS).line)
+    assert "asking goes on" not in str(face(make(Status.RUNNING, needs_key=True, **late), FACTS).line)
+    assert "asking goes on" not in card.parts(make(Status.SUCCEEDED, **late), FACTS)["picture"]
+
+
 @pytest.mark.parametrize(
     ("seconds", "clock", "spelled", "about"),
     [

@@ -99,9 +99,10 @@ def test_a_payload_makes_no_element_and_no_attribute(payload: str) -> None:
     innocent, hostile = record_of("word"), record_of(payload)
     for render in (lambda r: card.as_html(r, FACTS), lambda r: "".join(card.parts(r, FACTS)[p] for p in PARTS_OF_HTML)):
         expected, got = Outline(render(innocent)), Outline(render(hostile))
-        outline = [(tag, sorted(attributes)) for tag, attributes in expected.elements]
-        plain = [(tag, sorted(attributes)) for tag, attributes in got.elements]
-        if "`" not in payload:  # backticks mark code, and do no more than that
+        # a bare span stands around marks of mathematics, and a styled one around code, which is between backticks
+        outline = [(tag, sorted(attributes)) for tag, attributes in expected.elements if tag != "span" or attributes]
+        plain = [(tag, sorted(attributes)) for tag, attributes in got.elements if tag != "span" or attributes]
+        if "`" not in payload:
             assert plain == outline
         for tag, attributes in got.elements:
             assert tag in {t for t, _ in expected.elements} | {"span", "code"}

@@ -130,6 +130,43 @@ def test_nothing_new_is_not_sent(shown: Shown) -> None:
     assert shown.comm.sent == []
 
 
+def test_the_notice_of_a_long_wait_is_news(shown: Shown) -> None:
+    """Half an hour after sending, the next poll brings the notice to the page; once."""
+    shown.watched.tell(updated=NOW + 1700)
+    assert shown.comm.sent == []
+    shown.watched.tell(updated=NOW + 1750, progress=None)
+    shown.watched.tell(updated=NOW + 1760)
+    (update,) = shown.comm.updates
+    assert "asking goes on" in update["picture"]
+
+
+def test_what_is_saved_follows_the_status(shown: Shown) -> None:
+    """The static twin beside the widget is published anew with each status, and not with each percent."""
+    shown.clock.now += 10
+    shown.watched.tell(progress=50.0)
+    assert len(shown.outputs) == 1
+    shown.watched.tell(status=Status.DOWNLOADING, bytes_total=10_000_000)
+    twin = shown.outputs[-1]
+    assert twin.update
+    assert twin.id == shown.outputs[0].id
+    assert WIDGET in twin.data
+    assert "Downloading" in twin.data["text/html"]
+    assert "downloading" in twin.data["text/plain"]
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_an_executor_saves_no_state(outputs: list[Output], tmp_path: Path, monkeypatch: Any, alone: bool) -> None:
+    """Where nobody ever looks, the widget of a finished clip is emptied; a person's page may still come for it."""
+    monkeypatch.setattr(live, "nobody_answers", lambda: alone)
+    watched = Watched(make(Status.RUNNING), tmp_path / "home")
+    living = Living(watched, embed_limit=0)
+    comm: Any = living.widget.comm
+    watched.succeed()
+    assert ("_esm" in comm.updates[-1]) is alone
+    assert (living.widget.body == "") is alone
+    assert "<video" in outputs[-1].data["text/html"]
+
+
 def test_progress_is_coarse(shown: Shown) -> None:
     """A hundred small steps within half a second are nothing; later a step of 1 % is one message."""
     for step in range(100):

@@ -219,6 +219,16 @@ def test_a_terminal_state_absorbs(status: Status) -> None:
     assert polled(replied(200, {"task_id": "t", "status": "running"}), record(status)).values == {}
 
 
+def test_a_success_that_becomes_a_failure_before_the_file_is_here() -> None:
+    """P5: no step from downloading to failed: it is stuck, with the provider's words, and resume() may hear more."""
+    failed = replied(200, {"task_id": "task_1", "status": "failed", "error": {"code": "x", "message": "taken down"}})
+    seen = absorb(relaydance, record(Status.DOWNLOADING), Patience(), failed, now=NOW, age=60, timing=Timing())
+    assert (seen.values["status"], seen.values["reason"]) == (Status.STUCK, "no_media")
+    assert seen.values["error"].said == "taken down"
+    seen = absorb(relaydance, record(Status.RUNNING), Patience(), failed, now=NOW, age=60, timing=Timing())
+    assert seen.values["status"] is Status.FAILED
+
+
 def test_an_unknown_task_is_given_time() -> None:
     """P6: transient in the first two minutes, later three in a row over five minutes make it stuck."""
     gone = replied(404, {"error": {"message": "task not found"}})

@@ -92,12 +92,13 @@ def parts(
     }
 
 
-def _line(line: words.Line, cls: str | None = None) -> Html | None:
+def ticking(line: words.Line, cls: str | None = None) -> Html | None:
+    """A text in which the browser may write the time that goes by; None for an empty one."""
     if not isinstance(line, words.Tick):
         return el("span", {"class": cls}, line) if line else None
-    ticking: dict[str, str | float | None] = {"data-form": line.form, "data-at": line.at}
-    ticking |= {"data-before": line.before, "data-after": line.after, "class": cls}
-    return el("span", ticking, line.still(line.at))
+    counting: dict[str, str | float | None] = {"data-form": line.form, "data-at": line.at}
+    counting |= {"data-before": line.before, "data-after": line.after, "class": cls}
+    return el("span", counting, line.still(line.at))
 
 
 def _code(text: str) -> Html:
@@ -119,27 +120,31 @@ _GLYPHS: Mapping[Status, tuple[Mapping[str, Attribute], str, str]] = {
 }
 
 
-def _glyph(said: Face) -> Html:
+def glyph(said: Face) -> Html:
     """A shape of its own for each state, so that colour never speaks alone."""
-    circle, path, cls = _GLYPHS[said.state]
-    share = said.strip.fill if isinstance(said.strip.fill, float | int) else 30
+    return shape(said.state, said.strip.fill if isinstance(said.strip.fill, float | int) else 30)
+
+
+def shape(state: Status, share: float) -> Html:
+    """The glyph of a state; `share` is the percentage which the pie of a running one shows."""
+    circle, path, cls = _GLYPHS[state]
     return el(
         "svg",
         {"class": "vg-glyph", "viewBox": "0 0 14 14", "aria-hidden": "true", "style": f"--p:{share:.4g}"},
         el("circle", circle),
         el("circle", {"class": "pie", "cx": 7, "cy": 7, "r": 2.5, "pathLength": 100})
-        if said.state is Status.RUNNING
+        if state is Status.RUNNING
         else None,
         el("path", {"class": cls or None, "d": path}) if path else None,
-        el("circle", {"class": "dot", "cx": 7, "cy": 10.4, "r": 0.95}) if said.state is Status.UNKNOWN else None,
+        el("circle", {"class": "dot", "cx": 7, "cy": 10.4, "r": 0.95}) if state is Status.UNKNOWN else None,
     )
 
 
 def _head(said: Face) -> Html:
-    tags = [el("span", {"class": "vg-tag", "data-kind": kind}, _line(text)) for kind, text in said.tags]
+    tags = [el("span", {"class": "vg-tag", "data-kind": kind}, ticking(text)) for kind, text in said.tags]
     return join(
-        el("span", {"class": "vg-state"}, _glyph(said), said.word),
-        _line(said.measure, "vg-when"),
+        el("span", {"class": "vg-state"}, glyph(said), said.word),
+        ticking(said.measure, "vg-when"),
         el("span", {"class": "vg-tags"}, *tags) if tags else None,
     )
 
@@ -154,7 +159,7 @@ def _picture(said: Face, player: Player | None, given: bool) -> Html:
     if said.note is not None:
         return Html("") if said.frame.beside else _note(said)
     frame = el("img", {"class": "vg-frame", "alt": "first frame you gave", "data-given": True}) if given else None
-    wait = el("div", {"class": "vg-wait"}, el("b", None, _line(said.big)), _line(said.line))
+    wait = el("div", {"class": "vg-wait"}, el("b", None, ticking(said.big)), ticking(said.line))
     return join(frame, wait)
 
 
@@ -216,7 +221,7 @@ def _strip(said: Face) -> Html:
         else:
             share = f"{strip.fill:.4g}"
             track |= {"style": f"--p:{share}", "aria-valuenow": share, "aria-valuemin": "0", "aria-valuemax": "100"}
-    return join(_line(strip.left), el("div", track, el("i")), _line(strip.right))
+    return join(ticking(strip.left), el("div", track, el("i")), ticking(strip.right))
 
 
 def _file(record: Record, player: Player | None) -> Html:

@@ -11,7 +11,7 @@ from vidgen_nb.display.gallery import columns
 from vidgen_nb.display.html import Child, Html, el, join, one_line
 from vidgen_nb.display.saved import FONT, LINE, code, tag
 from vidgen_nb.providers.contract import Model, choices
-from vidgen_nb.records import SIMULATED_COST, Cost, Json, Warned
+from vidgen_nb.records import SIMULATED_COST, Cost, Json, Price, Warned, money
 
 _CELL = "vertical-align:top;padding:6px 16px;max-width:none;line-height:18px"
 _LONG = 2_000  # characters of a string in a body; a reference given as data is cut at once
@@ -72,7 +72,7 @@ class PlanView(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Column:
+class Column:
     title: str
     number: bool = False
     keep: bool = False  # on one line
@@ -80,8 +80,8 @@ class _Column:
 
 def providers_bundle(rows: Sequence[ProviderRow]) -> dict[str, str]:
     """The table of `vg.list_providers()`."""
-    heads = [_Column(title) for title in ("provider", "name", "key", "base URL", "a lost request")]
-    heads.append(_Column("models", number=True))
+    heads = [Column(title) for title in ("provider", "name", "key", "base URL", "a lost request")]
+    heads.append(Column("models", number=True))
     cells: list[list[Child]] = []
     plain = []
     for row in rows:
@@ -99,13 +99,13 @@ def providers_bundle(rows: Sequence[ProviderRow]) -> dict[str, str]:
             ]
         )
         plain.append([row.name, key, url, search, f"{row.models} model{'s' * (row.models != 1)}"])
-    return {"text/html": str(_table(heads, cells)), "text/plain": "\n".join(columns(plain))}
+    return {"text/html": str(table(heads, cells)), "text/plain": "\n".join(columns(plain))}
 
 
 def models_bundle(provider: str, rows: Sequence[Model], note: str = "") -> dict[str, str]:
     """The table of `vg.models(provider)`. `note` says where the list comes from, if not from our own table."""
     titles = ("model", "duration", "resolution", "aspect ratio", "also", "checked")
-    heads = [_Column(title, keep=title in {"duration", "checked"}) for title in titles]
+    heads = [Column(title, keep=title in {"duration", "checked"}) for title in titles]
     cells: list[list[Child]] = []
     plain: list[list[str]] = [list(titles)]
     for row in rows:
@@ -117,8 +117,82 @@ def models_bundle(provider: str, rows: Sequence[Model], note: str = "") -> dict[
         plain.append([model, *told, row.checked or "not checked"])
     head = f"{provider}: {note}" if note else provider
     count = f"{len(rows)} model" if len(rows) == 1 else f"{len(rows)} models"
-    html = _table(heads, cells, caption=f"{head}, {count}")
+    html = table(heads, cells, caption=f"{head}, {count}")
     return {"text/html": str(html), "text/plain": "\n".join([f"{head}, {count}", *columns(plain)])}
+
+
+class SumView(Protocol):
+    """The money of one group in one unit: see `purse.Sum`."""
+
+    @property
+    def group(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def clips(self) -> int: ...
+    @property
+    def reserved(self) -> float: ...
+    @property
+    def charged(self) -> float: ...
+    @property
+    def refunded(self) -> float: ...
+    @property
+    def unknown(self) -> int: ...
+    @property
+    def at_most(self) -> float: ...
+
+
+_STATES = ("reserved", "charged", "refunded")
+
+
+def spend_bundle(rows: Sequence[SumView], by: str) -> dict[str, str]:
+    """The table of `vg.spend()`, a block for each unit: no two units are ever added up."""
+    heads = [Column(title, number=title not in {"unit", by}) for title in ("unit", by, "clips", *_STATES, "unknown")]
+    cells: list[list[str]] = []
+    for unit in sorted({row.unit for row in rows}, key=lambda unit: (not unit, unit)):
+        block = [row for row in rows if row.unit == unit]
+        told = [
+            [row.group, str(row.clips), *(_booked(row, state) for state in _STATES), _unknown([row])] for row in block
+        ]
+        if len(block) > 1:
+            totals = [_total(block, state) for state in _STATES] if unit else ["–"] * len(_STATES)
+            told.append(["all", str(sum(row.clips for row in block)), *totals, _unknown(block)])
+        cells += [[(unit or "not known") if number == 0 else "", *line] for number, line in enumerate(told)]
+    if not cells:
+        return {"text/html": str(_box(_padded("nothing was spent"))), "text/plain": "nothing was spent"}
+    plain = columns([[head.title for head in heads], *cells])
+    return {"text/html": str(table(heads, cells)), "text/plain": "\n".join(plain)}
+
+
+def _booked(row: SumView, state: str) -> str:
+    return money(getattr(row, state)) if row.unit else "–"
+
+
+def _total(rows: Sequence[SumView], state: str) -> str:
+    return money(round(sum(getattr(row, state) for row in rows), 6))
+
+
+def _unknown(rows: Sequence[SumView]) -> str:
+    """How many are unknown, and what they come to at most where they have a price: `2, at most 2.80`."""
+    count, most = sum(row.unknown for row in rows), round(sum(row.at_most for row in rows), 6)
+    return f"{count}, at most {money(most)}" if count and most else str(count) if count else "none"
+
+
+def prices_bundle(rows: Sequence[Price]) -> dict[str, str]:
+    """The table of `vg.price()`."""
+    heads = [Column("provider"), Column("models"), Column("price"), Column("since", keep=True)]
+    cells = [[row.provider, row.pattern, _priced(row), words.moment(row.written)] for row in rows]
+    if not cells:
+        return {"text/html": str(_box(_padded("no own prices"))), "text/plain": "no own prices"}
+    return {"text/html": str(table(heads, cells)), "text/plain": "\n".join(columns(cells))}
+
+
+def _priced(row: Price) -> str:
+    return f"{'as listed' if row.amount is None else money(row.amount)} {row.unit}".strip() + f" per {row.per}"
+
+
+def _padded(text: str) -> Html:
+    return el("div", {"style": "margin:0;padding:8px 16px;font-size:12px;line-height:18px"}, text)
 
 
 def offered(row: Model, parameter: str) -> str:
@@ -193,7 +267,7 @@ def _indented(line: str) -> str:
 
 
 def _plan_facts(plan: PlanView) -> list[tuple[str, str]]:
-    basis = f", {plan.cost.basis}" if plan.cost.amount is not None and plan.cost.basis else ""
+    basis = f", {plan.cost.basis}" if plan.cost.basis else ""
     simulated = plan.cost == SIMULATED_COST
     existing = "none: this would be a new clip, simulated" if simulated else "none: this would be a new charge"
     if plan.existing is not None:
@@ -236,24 +310,24 @@ def _box(*children: Child) -> Html:
     return el("div", {"style": style}, *children)
 
 
-def _table(heads: Sequence[_Column], rows: Sequence[Sequence[Child]], caption: str = "") -> Html:
+def table(heads: Sequence[Column], rows: Sequence[Sequence[Child]], caption: str = "") -> Html:
     """Hairlines, numbers right. Jupyter styles table, row and cell, so every cell says everything again."""
     plain_row = {"style": "background-color:rgba(0,0,0,0);border:0"}
     first = el("tr", plain_row, *(_cell("th", head, head.title, top=False) for head in heads))
     more = [el("tr", plain_row, *(_cell("td", h, c) for h, c in zip(heads, row, strict=True))) for row in rows]
-    table = "margin:0;border:0;border-collapse:collapse;width:100%;font-size:12px;line-height:18px;table-layout:auto"
+    looks = "margin:0;border:0;border-collapse:collapse;width:100%;font-size:12px;line-height:18px;table-layout:auto"
     above = el("div", {"style": f"margin:0;padding:8px 16px;border-bottom:1px solid {LINE}"}, el("b", None, caption))
     return _box(
         above if caption else None,
         el(
             "div",
             {"style": "margin:0;overflow-x:auto"},
-            el("table", {"style": table}, el("thead", None, first), el("tbody", None, *more)),
+            el("table", {"style": looks}, el("thead", None, first), el("tbody", None, *more)),
         ),
     )
 
 
-def _cell(kind: str, column: _Column, content: Child, *, top: bool = True) -> Html:
+def _cell(kind: str, column: Column, content: Child, *, top: bool = True) -> Html:
     line = f"border:0;border-top:1px solid {LINE}" if top else "border:0;font-weight:400;opacity:.7"
     wrap = "nowrap" if column.keep or column.number or not top else "normal"
     align = "right" if column.number else "left"

@@ -13,6 +13,7 @@ from vidgen_nb.records import ProviderFacts, Record, Status
 
 TALLEST, WIDEST = 315, 560  # of a picture, in pixels; look and CSS share them
 TALL = 360  # the height of clips which are higher than wide
+LONG = 1800  # seconds after which a card says that this one takes long; nothing else comes of it
 SMALLEST = 398  # of a wide stage beside its words: 638, where they wrap, less 240 for the words
 _ADRIFT = frozenset({Status.UNKNOWN, Status.STUCK})
 FINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.REFUSED})
@@ -112,16 +113,18 @@ def face(record: Record, facts: ProviderFacts) -> Face:
 
 def frame(record: Record) -> Frame:
     """The box of the clip: from the ratio asked for; from an adaptive one only once it is known, 16:9 till then."""
-    asked = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*[:x×/]\s*(\d+(?:\.\d+)?)\s*", str(record.asked.get("aspect_ratio", "")))
-    ratio = 16 / 9
-    if asked and float(asked[1]) and float(asked[2]):
-        ratio = float(asked[1]) / float(asked[2])
-    elif record.files and record.files[0].width > 0 and record.files[0].height > 0:
-        ratio = record.files[0].width / record.files[0].height
-    ratio = round(min(4.0, max(0.3, ratio)), 4)
+    made = record.files[0] if record.files and record.files[0].width > 0 and record.files[0].height > 0 else None
+    ratio = ratio_of(record.asked.get("aspect_ratio"), made.width / made.height if made else 16 / 9)
     tall = ratio < 1
     stage = round(min(WIDEST, (TALL if tall else TALLEST) * ratio), 2)
     return Frame(ratio, tall, stage <= SMALLEST, stage)
+
+
+def ratio_of(asked: object, otherwise: float = 16 / 9) -> float:
+    """Width by height, of an aspect ratio as it was asked for (`16:9`, `1.85:1`), within what a page can show."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*[:x×/]\s*(\d+(?:\.\d+)?)\s*", str(asked or ""))
+    ratio = float(found[1]) / float(found[2]) if found and float(found[1]) and float(found[2]) else otherwise
+    return round(min(4.0, max(0.3, ratio)), 4)
 
 
 def left(record: Record) -> Tick | None:
@@ -136,6 +139,11 @@ def left(record: Record) -> Tick | None:
             return None
         rest = (record.updated - since) * (100 - progress) / progress
     return Tick("about", round(record.updated + max(0.0, rest), 1), "about ", " left")
+
+
+def overdue(record: Record) -> bool:
+    """Whether it takes longer than most. By the time of the last answer, not by a clock: a view is of a record."""
+    return record.status.open and record.sent is not None and record.updated - record.sent > LONG
 
 
 def took(record: Record) -> str:
@@ -224,6 +232,8 @@ def _waiting(record: Record, facts: ProviderFacts) -> tuple[Line, Line]:
             )
         case _:
             return "", ""
+    if overdue(record) and record.status is not Status.DOWNLOADING:
+        line = f"longer than {LONG // 60}{NB}min, asking goes on"
     if record.needs_key:
         line = "paused until the key is accepted"
     elif record.unreachable_since is not None:
@@ -278,7 +288,9 @@ def _strip(record: Record) -> Strip:
         return Strip(since, 0.0, _next(record))
     if record.status is Status.RUNNING:
         right = _next(record) or left(record) or ""
-        return Strip(since, "open" if record.progress is None else record.progress, right)
+        if record.progress is None and not record.needs_key:  # nothing moves for a card that cannot ask
+            return Strip(since, "open", right)
+        return Strip(since, record.progress or 0.0, right)
     done, rest = fetched_percent(record), left(record)
     speed = f"{words.size(record.bytes_per_second)}/s" if record.bytes_per_second else ""
     right = Tick("about", rest.at, f"{speed}, about ", " left") if rest else speed

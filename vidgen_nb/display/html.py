@@ -11,6 +11,8 @@ from html import escape
 from pathlib import PurePath
 from urllib.parse import quote
 
+from vidgen_nb.errors import visible
+
 FIELD_LIMIT = 2_000  # characters of one text or attribute; a provider may answer with a megabyte
 
 
@@ -38,6 +40,7 @@ _PLAIN = frozenset(
         "title",
         "lang",
         "alt",
+        "colspan",
         "type",
         "disabled",
         "hidden",
@@ -61,16 +64,8 @@ _PLAIN = frozenset(
 _TAG = re.compile(r"[a-z][a-z0-9]*")
 _STYLE = re.compile(r"(?!.*url)[\w\s:;.,#%()/-]*", re.ASCII)
 _HTTPS = re.compile(r"https://[^\s/?#]+", re.ASCII)
-# C0 and C1 controls but tab and newline, invisible marks which reorder or hide text, line separators, lone surrogates
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
-)
-
-
-def _visible(match: re.Match[str]) -> str:
-    code = ord(match.group())
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+# What MathJax and KaTeX take for mathematics, in every text of a page: $…$, \(…\), \[…\], \begin{…}, \ref{…}, and \$
+_MATHS = re.compile(r"\$|\\(?=[\\$()\[\]]|begin|end|ref|eqref)")
 
 
 def shown(text: str, limit: int = FIELD_LIMIT) -> str:
@@ -80,7 +75,7 @@ def shown(text: str, limit: int = FIELD_LIMIT) -> str:
     """
     text = str.__str__(text).replace("\r\n", "\n")
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
-    return _HIDDEN.sub(_visible, cut)
+    return visible(cut)
 
 
 def one_line(text: str, limit: int = FIELD_LIMIT) -> str:
@@ -104,7 +99,21 @@ def el(tag: str, attributes: Mapping[str, Attribute] | None = None, *children: C
 
 def join(*children: Child) -> Html:
     """Children in a row: `Html` as it is, text escaped, `None` left out."""
-    return Html("".join(c if isinstance(c, Html) else escape(shown(c)) for c in children if c is not None))
+    return Html("".join(c if isinstance(c, Html) else _text(c) for c in children if c is not None))
+
+
+def _text(text: str) -> str:
+    """Escaped, and in one line: what turns a notebook into Markdown would read on after an empty one.
+
+    A mark of mathematics stands in an element of its own: a formula never goes across elements, so none begins.
+    """
+    told = _escaped(shown(text))
+    apart = _MATHS.sub(r"<span>\g<0></span>", told)
+    return told if apart == told else f"<span>{apart}</span>"
+
+
+def _escaped(text: str) -> str:
+    return escape(text).replace("\n", "&#10;")
 
 
 def marked(text: str, code: Callable[[str], Html]) -> Html:
@@ -121,12 +130,12 @@ def _attribute(name: str, value: Attribute) -> str:
         return f" {name}"
     text = value if isinstance(value, str) else f"{value:.10g}" if abs(value) < 1e6 else f"{value:.3f}"
     if name in _LINKS:
-        if not isinstance(text, Link) and (not _HTTPS.match(text) or len(text) > FIELD_LIMIT or _HIDDEN.search(text)):
+        if not isinstance(text, Link) and (not _HTTPS.match(text) or len(text) > FIELD_LIMIT or visible(text) != text):
             return ""
         return f' {name}="{escape(text)}"'
     if name == "style" and not _STYLE.fullmatch(text):
         raise ValueError(f"not a style of ours: {text[:80]}")
-    return f' {name}="{escape(shown(text))}"'
+    return f' {name}="{_escaped(shown(text))}"'
 
 
 def data_link(mime: str, data: bytes) -> Link:

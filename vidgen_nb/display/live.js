@@ -63,7 +63,7 @@ function render({ model, el }) {
   const card = root.firstElementChild, status = root.lastElementChild;
   const place = Object.fromEntries(HTML.map(name => [name, root.querySelector(`[data-part=${name}]`)]));
   const drawn = {}, timers = new Set();
-  let seen = false, ticking = 0, skew = 0, asked = null, url = null, planned = false;
+  let seen = false, gone = false, ticking = 0, skew = 0, asked = null, url = null, planned = false;
 
   const say = (act, more = {}) => { try { model.send({ act, view, ...more }); } catch { /* the kernel is gone, and nobody hears it */ } };
   const later = (ms, what) => { const id = setTimeout(() => { timers.delete(id); what(); }, ms); timers.add(id); };
@@ -176,13 +176,27 @@ function render({ model, el }) {
     event.stopPropagation();
   }
 
+  // A kernel that restarts takes its widgets along. Where they were not replaced before, nothing may look alive any more.
+  function part() {
+    if (gone || ["succeeded", "failed", "refused"].includes(drawn.state)) return;
+    gone = true;
+    clearInterval(ticking);
+    card.dataset.gone = "";
+    for (const button of card.querySelectorAll("button, input")) button.disabled = true;
+    const words = Object.assign(document.createElement("span"), { className: "vg-keep", textContent: "Its kernel is gone. In another one, " });
+    const code = text => Object.assign(document.createElement("code"), { textContent: text });
+    words.append(code("vg.resume()"), " goes on without a new charge, ", code("vg.history()"), " shows it.");
+    place.foot.append(words);
+  }
+
   const watcher = new IntersectionObserver(entries => {
     seen = entries[entries.length - 1].isIntersecting;
     clearInterval(ticking);
-    if (seen) { tick(); play(); ticking = setInterval(tick, 1000); } // paused when out of view
+    if (seen && !gone) { tick(); play(); ticking = setInterval(tick, 1000); } // paused when out of view
   });
   for (const name of PARTS) model.on(`change:${name}`, plan);
   model.on("msg:custom", receive);
+  model.on("comm_live_update", part);
   root.addEventListener("click", press);
   root.addEventListener("submit", submit);
   window.addEventListener("keydown", key, true);
@@ -193,6 +207,7 @@ function render({ model, el }) {
   return () => {
     for (const name of PARTS) model.off(`change:${name}`, plan);
     model.off("msg:custom", receive);
+    model.off("comm_live_update", part);
     window.removeEventListener("keydown", key, true);
     watcher.disconnect();
     clearInterval(ticking);

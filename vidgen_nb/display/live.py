@@ -22,9 +22,10 @@ from IPython import get_ipython
 from IPython.display import publish_display_data
 
 from vidgen_nb.display import card
-from vidgen_nb.display.face import FINAL
+from vidgen_nb.display.face import FINAL, overdue
 from vidgen_nb.display.html import Link, data_link
 from vidgen_nb.display.pictures import small_jpeg
+from vidgen_nb.purse import nobody_answers
 from vidgen_nb.records import Record, Status, Viewed
 
 log = logging.getLogger(__name__)
@@ -57,10 +58,42 @@ class LiveCard(anywidget.AnyWidget):
 
     def __init__(self, **parts: str) -> None:
         super().__init__(**parts)
-        comm = self.comm
-        # ipykernel 7.4 gives a click to the thread that was busy last: hand the choice back to the front end. Private.
-        if comm is not None and hasattr(type(comm), "_reply_subshell_for"):
-            comm._reply_subshell_for = lambda data, default: default
+        hear_at_once(self)
+
+    def blank(self) -> None:
+        """Leave next to nothing for an executor, which saves the state of every widget with the notebook."""
+        with self.hold_sync():
+            for name in (*card.PARTS, "_esm", "_css"):
+                setattr(self, name, "")
+        self.close()
+
+
+def hear_at_once(widget: anywidget.AnyWidget) -> None:
+    """Let a widget's clicks be heard while a cell runs, where the kernel can do that.
+
+    ipykernel 7.4 gives a click to the thread that was busy last: hand the choice back to the front end. Private.
+    """
+    comm = widget.comm
+    if comm is not None and hasattr(type(comm), "_reply_subshell_for"):
+        comm._reply_subshell_for = lambda data, default: default
+
+
+def playable(record: Record, home: Path, number: int) -> tuple[str, bytes | None]:
+    """The bytes of a finished file for a player on the page; or why there are none, in words."""
+    path = home / record.files[number].path if 0 <= number < len(record.files) else None
+    if path is None or not path.is_file():
+        return "The file is no longer there.", None
+    if path.stat().st_size > PLAYABLE_BYTES:
+        return f"Too large to play in a notebook: {path}", None
+    return "", path.read_bytes()
+
+
+def beside(widget: anywidget.AnyWidget, static: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Data and metadata of an output: the widget, and beside it what an untrusted or widgetless reader sees."""
+    made: Any = widget._repr_mimebundle_()
+    # anywidget gives a tuple, ipywidgets a dict
+    data, metadata = made if isinstance(made, tuple) else (made or {}, {})
+    return {**data, **static}, dict(metadata)
 
 
 class Living:
@@ -101,7 +134,7 @@ class Living:
         """One more output of this clip, in the cell that is running."""
         with self._lock:
             data, metadata = self._living_bundle()
-            _publish(data, metadata, self._display_id)
+            publish(data, metadata, self._display_id)
 
     def tell(self, record: Record) -> None:
         """Take in a record, from any thread. Never raises: the engine must not care who watches."""
@@ -118,10 +151,10 @@ class Living:
         if record.status in FINAL:
             self._settle(record)
             return
-        if record.status.settled and record.status is not before.status:
-            # unknown or stuck: the widget stays, what is saved beside it must not go on saying "running"
+        if record.status is not before.status:
+            # the widget stays, what is saved beside it must not go on saying "queued"
             data, metadata = self._living_bundle()
-            contextvars.Context().run(_publish, data, metadata, self._display_id, update=True)
+            contextvars.Context().run(publish, data, metadata, self._display_id, update=True)
         self._push(record)
 
     def _settle(self, record: Record) -> None:
@@ -129,10 +162,12 @@ class Living:
         self.final, self._settled_at = True, self._now()
         self._unwatch()
         try:
-            contextvars.Context().run(_publish, self._static_bundle(), None, self._display_id, update=True)
+            contextvars.Context().run(publish, self._static_bundle(), None, self._display_id, update=True)
         finally:
             if self._met and not self._views:
                 self.widget.close()
+            elif not self._met and nobody_answers():
+                self.widget.blank()
             else:
                 self._push(record, force=True)
 
@@ -156,6 +191,8 @@ class Living:
         said = self._said
         if replace(said, **{name: getattr(record, name) for name in _MINOR}) != record:
             return True
+        if overdue(record) and not overdue(said):
+            return True
         if self._now() - self._said_at < STEP_SECONDS:
             return False
         if record.unreachable_since is not None and record.next_call != said.next_call:
@@ -173,10 +210,10 @@ class Living:
         with self._lock:
             if self.final and self._again:
                 self._again = False
-                _publish(self._static_bundle(), None, self._display_id, update=True)
+                publish(self._static_bundle(), None, self._display_id, update=True)
             elif self._record.status.settled and not self.final:
                 data, metadata = self._living_bundle()
-                _publish(data, metadata, self._display_id, update=True)
+                publish(data, metadata, self._display_id, update=True)
 
     def close(self) -> None:
         """Leave the static card as it stands: the kernel ends."""
@@ -184,18 +221,20 @@ class Living:
             if not self.final:
                 self.final = True
                 self._unwatch()
-                contextvars.Context().run(_publish, self._static_bundle(), None, self._display_id, update=True)
+                contextvars.Context().run(publish, self._static_bundle(), None, self._display_id, update=True)
 
     def _static_bundle(self) -> dict[str, str]:
         return card.bundle_of(self._record, self.viewed.facts, self.viewed.home, **self._embedding)
 
     def _living_bundle(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The widget, and beside it what an untrusted or widgetless reader sees."""
-        made: Any = self.widget._repr_mimebundle_()
-        data, metadata = (
-            made if isinstance(made, tuple) else (made or {}, {})
-        )  # anywidget gives a tuple, ipywidgets a dict
-        return {**data, **self._static_bundle()}, dict(metadata)
+        return beside(self.widget, self._static_bundle())
+
+    def leave(self) -> None:
+        """Take the card away, from a set in which it stood opened. Nothing happens to the clip."""
+        with self._lock:
+            self._unwatch()
+            self.widget.close()
 
     # ── from the page ─────────────────────────────────────────────────────────
     def _heard(self, _widget: object, message: Mapping[str, Any], _buffers: object) -> None:
@@ -226,14 +265,7 @@ class Living:
 
     def _send_video(self, view: str, number: int) -> None:
         """The bytes as a buffer of a message of their own: a synced trait would be saved, and sent to every view."""
-        files = self._record.files
-        path = self.viewed.home / files[number].path if 0 <= number < len(files) else None
-        if path is None or not path.is_file():
-            words, data = "The file is no longer there.", None
-        elif path.stat().st_size > PLAYABLE_BYTES:
-            words, data = f"Too large to play in a notebook: {path}", None
-        else:
-            words, data = "", path.read_bytes()
+        words, data = playable(self._record, self.viewed.home, number)
         self.widget.send({"view": view, "video": number, "words": words}, [data] if data is not None else None)
 
 
@@ -254,8 +286,8 @@ def show(viewed: Viewed, *, embed_limit: int, embed: bool | None = None) -> None
     if not in_notebook():
         print(card.line(viewed))  # noqa: T201 - the one output of a script or a terminal, in the call that asked for it
         return
-    if os.environ.get("VIDGEN_DISPLAY") == "static" or viewed.record.status in FINAL:
-        _publish(card.bundle(viewed, embed_limit=embed_limit, embed=embed), None, f"vidgen-{uuid.uuid4().hex}")
+    if static_only() or viewed.record.status in FINAL:
+        publish(card.bundle(viewed, embed_limit=embed_limit, embed=embed), None, f"vidgen-{uuid.uuid4().hex}")
         return
     _living(viewed, embed_limit, embed).show()
 
@@ -280,6 +312,11 @@ def close_all() -> None:
             log.debug("a card could not be closed", exc_info=True)
 
 
+def static_only() -> bool:
+    """Whether each output is to be one that does not change: for notebooks whose outputs are compared."""
+    return os.environ.get("VIDGEN_DISPLAY") == "static"
+
+
 def in_notebook() -> bool:
     """Whether a kernel shows our outputs: neither a plain script nor IPython in a terminal."""
     return getattr(get_ipython(), "kernel", None) is not None
@@ -301,9 +338,7 @@ def _key(viewed: Viewed) -> tuple[str, str]:
     return str(viewed.home), viewed.record.id
 
 
-def _publish(
-    data: Mapping[str, Any], metadata: Mapping[str, Any] | None, display_id: str, update: bool = False
-) -> None:
+def publish(data: Mapping[str, Any], metadata: Mapping[str, Any] | None, display_id: str, update: bool = False) -> None:
     """One output, or its replacement wherever it stands.
 
     From another thread this runs in an empty context: one inherited from a cell names that cell as the parent, and

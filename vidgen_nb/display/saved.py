@@ -105,18 +105,20 @@ def _head(record: Record, said: Face) -> Html:
     saved = not record.status.settled
     now = record.updated
     state = "display:inline-flex;align-items:center;gap:6px;font-weight:600"
-    # what was counting when it was saved says nothing later
-    tags = [tag(kind, text) for kind, text in said.tags if isinstance(text, str)]
+    # what held it up when it was saved says nothing later
+    tags = [tag(kind, text) for kind, text in said.tags if isinstance(text, str) and kind != "warn"]
     measure = "when this notebook was saved" if saved else words.still(said.measure, now)
     return el(
         "div",
         {
-            "style": "margin:0;display:flex;flex-wrap:wrap;align-items:center;gap:2px 8px;min-height:40px;"
-            "padding:8px 16px 0;box-sizing:border-box"
+            "style": "margin:0;display:flex;flex-wrap:wrap;align-items:center;align-content:flex-start;gap:0 8px;"
+            "min-height:40px;padding:10px 16px 0;box-sizing:border-box"
         },
         el("span", {"style": state}, disc(record), el("span", None, said.word)),
-        el("span", {"style": "font-size:12px;opacity:.7;white-space:nowrap"}, measure) if measure else None,
-        el("span", {"style": "display:flex;flex-wrap:wrap;gap:4px;margin:0 0 0 auto"}, *tags) if tags else None,
+        el("span", {"style": "font-size:12px;line-height:18px;opacity:.7;white-space:nowrap;margin:-4px 0"}, measure)
+        if measure
+        else None,
+        el("span", {"style": "display:flex;flex-wrap:wrap;gap:4px;margin:-4px 0 -4px auto"}, *tags) if tags else None,
     )
 
 

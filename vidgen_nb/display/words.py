@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Literal
 
 from vidgen_nb import errors
-from vidgen_nb.records import Cost, ProviderFacts, Record, Status
+from vidgen_nb.records import Cost, ProviderFacts, Record, Status, booking
 
 NB = "\N{NO-BREAK SPACE}"
 
@@ -194,7 +194,8 @@ def quote(said: str, limit: int = 200) -> str:
 # ── money ─────────────────────────────────────────────────────────────────────
 def amount(cost: Cost) -> str:
     """The amount alone: `1.40 CNY`, or `cost unknown`."""
-    return str(Cost(cost.amount, cost.unit)).replace(" ", NB, 1) if cost.amount is not None else str(cost)
+    known = str(Cost(cost.amount, cost.unit))
+    return known if cost.amount is None else known.replace(" ", NB, 1)
 
 
 def cost(record: Record) -> str:
@@ -206,15 +207,13 @@ def cost(record: Record) -> str:
         return "0 new charges"
     if record.reused:
         return f"0 new charges; {amount(record.cost)} on {day(record.created)}" if known else "0 new charges"
-    if known and (record.status is Status.UNKNOWN or (record.status is Status.FAILED and not _reported(record))):
+    booked = booking(record.status, record.cost)
+    if booked == "refunded":
+        return "0 charged"
+    if known and booked == "unknown":
         return f"unknown, at most {amount(record.cost)}"
-    basis = f", {record.cost.basis}" if known and record.cost.basis else ""
-    return amount(record.cost) + basis
-
-
-def _reported(record: Record) -> bool:
-    """Whether the provider itself names the amount; a price somebody set says nothing about a clip that failed."""
-    return record.cost.amount is not None and record.cost.basis.startswith("reported")
+    told = f"{record.cost.reported} reported" if record.cost.reported else ""
+    return ", ".join(part for part in (amount(record.cost), record.cost.basis, told) if part)
 
 
 def _money(record: Record, facts: ProviderFacts, words: Words) -> str:
@@ -222,8 +221,11 @@ def _money(record: Record, facts: ProviderFacts, words: Words) -> str:
     if record.simulated:
         return "0, simulated."
     if record.status is Status.FAILED:
-        if _reported(record):
+        booked = booking(record.status, record.cost)
+        if booked == "charged":
             return f"Charged {cost(record)}."
+        if booked == "refunded":
+            return facts.failed_billing
         most = f" At most {amount(record.cost)}." if known else ""
         return (facts.failed_billing or "Charge unknown.") + most
     if record.status is Status.UNKNOWN and known:

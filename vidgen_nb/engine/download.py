@@ -7,8 +7,8 @@ import os
 import socket
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -40,6 +40,14 @@ class AddressRefused(Exception):
     """The URL policy does not let this address be fetched. Says which and why."""
 
 
+class DiskTrouble(Exception):
+    """The disk did not take what came. Inside a stream an OSError would count as the network's."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error.strerror)
+        self.strerror = error.strerror
+
+
 class NotAVideo(Exception):
     """The whole body came, and it is no MP4. It is kept at `path`."""
 
@@ -62,7 +70,7 @@ async def fetch(
 ) -> Fetched:
     """Fetch one clip to `temporary` and make sure that it is a whole MP4.
 
-    Raises Trouble, LinkExpired, AddressRefused, NotAVideo; OSError where the disk does not take it.
+    Raises Trouble, LinkExpired, AddressRefused, NotAVideo; DiskTrouble or OSError where the disk does not take it.
     """
     try:
         for _ in range(REDIRECTS + 1):
@@ -81,8 +89,13 @@ async def fetch(
                 total = int(length) if length.isdigit() else None
                 if total is not None and total > MAX_BYTES:
                     raise Trouble(f"the file is larger than {MAX_BYTES >> 30} GiB")
-                with temporary.open("wb") as file:
+                with _disk():
+                    file = temporary.open("wb")
+                try:
                     body = await _save(chunks(response), file, total, timing, tell)
+                finally:
+                    with suppress(OSError):  # a full disk says so once more
+                        file.close()
             return await asyncio.to_thread(_checked, temporary, body, total)
     except WireBroken as broken:
         reason = str(broken)
@@ -96,7 +109,8 @@ async def _save(body: AsyncIterator[bytes], file: BinaryIO, total: int | None, t
     began = told = window = time.monotonic()
     in_window = 0
     async for chunk in body:
-        await asyncio.to_thread(file.write, chunk)
+        with _disk():
+            await asyncio.to_thread(file.write, chunk)
         digest.update(chunk)
         done += len(chunk)
         in_window += len(chunk)
@@ -110,9 +124,21 @@ async def _save(body: AsyncIterator[bytes], file: BinaryIO, total: int | None, t
         if now - told >= 0.5:
             told = now
             tell(done, total, done / (now - began))
-    file.flush()
-    await asyncio.to_thread(os.fsync, file.fileno())
+    with _disk():
+        file.flush()
+        await asyncio.to_thread(os.fsync, file.fileno())
     return _Body(done, digest.hexdigest())
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    trouble: OSError | None = None
+    try:
+        yield
+    except OSError as error:
+        trouble = error
+    if trouble is not None:
+        raise DiskTrouble(trouble)
 
 
 @dataclass(frozen=True, slots=True)

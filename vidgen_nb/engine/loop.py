@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import queue
+import signal
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
@@ -79,6 +80,32 @@ def _hand_over(done: "asyncio.Task[Any]", promise: "Future[Any]") -> None:
         promise.set_exception(error)
     else:
         promise.set_result(done.result())
+
+
+def result_of(future: "Future[T]", timeout: float | None = None) -> T:
+    """The result of a future, for a cell that waits: an interrupt ends the wait, and nothing else.
+
+    In a cell with a top-level `await` the kernel answers an interrupt by cancelling the cell's task, for which its loop
+    would have to run; here we hold that loop's thread. So the interrupt is taken as Python's own meanwhile.
+    """
+    if threading.current_thread() is not threading.main_thread() or not _in_a_loop():
+        return future.result(timeout)
+    theirs = signal.getsignal(signal.SIGINT)
+    if not callable(theirs):  # interrupts are ignored here, or not handled in Python
+        return future.result(timeout)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return future.result(timeout)
+    finally:
+        signal.signal(signal.SIGINT, theirs)
+
+
+def _in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 class SerialThread:

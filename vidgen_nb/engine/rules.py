@@ -22,7 +22,7 @@ from vidgen_nb.providers.contract import (
     refusal_kind,
     status_of,
 )
-from vidgen_nb.records import UNKNOWN_COST, Failure, Outcome, Record, Reply, Status, Timing
+from vidgen_nb.records import UNKNOWN_COST, Cost, Failure, Outcome, Record, Reply, Status, Timing
 
 CONNECT_TRIES = 3
 RATE_LIMIT_TRIES = 3
@@ -38,12 +38,13 @@ _TASK_ID = re.compile(r"[\w:.\-]{1,128}", re.ASCII)
 class Verdict:
     """What an attempt to submit came to: the values to write, and whether to wait and try once more.
 
-    candidate: a task id out of a broken answer, which one GET has to confirm.
+    candidate: a task id out of a broken answer, which one GET has to confirm. urls: videos that are finished already.
     """
 
     values: Mapping[str, Any]
     retry_after: float | None = None
     candidate: str = ""
+    urls: tuple[str, ...] = ()
 
 
 def judge(provider: Provider, outcome: Outcome, *, attempt: int, now: float) -> Verdict:
@@ -65,7 +66,12 @@ def judge(provider: Provider, outcome: Outcome, *, attempt: int, now: float) -> 
         return Verdict(_unknown(detail, now, error_words(reply)[1]))
     if outcome.fate == "cut":
         return Verdict(_unknown("the answer broke off after the task id", now), candidate=reading.task_id)
-    return Verdict(accepted(provider, reading, now))
+    return Verdict(accepted(provider, reading, now), urls=reading.urls or reading.paths)
+
+
+def not_begun(now: float) -> dict[str, Any]:
+    """The values of a submission which could not be written down, and so was never sent."""
+    return _refused(Failure("NotSent", "The ledger could not be written, so nothing was sent."), now)
 
 
 def unreadable(now: float) -> Verdict:
@@ -78,7 +84,27 @@ def accepted(provider: Provider, reading: Reading, now: float) -> dict[str, Any]
     running = status_of(provider, reading.word) is Status.RUNNING and bool(reading.word)
     values = {"task_id": reading.task_id, "word": reading.word, "answered": now, "error": None}
     values |= {"status": Status.RUNNING, "started": now} if running else {"status": Status.QUEUED}
-    return values | ({"cost": reading.cost} if reading.cost != UNKNOWN_COST else {})
+    told = _told(reading)
+    return values | ({"cost": told} if told != UNKNOWN_COST else {})
+
+
+def _told(reading: Reading) -> Cost:
+    """What a reply says of the task's cost; a count in a unit which is no money goes into `reported`."""
+    return replace(reading.cost, reported=reading.usage) if reading.usage else reading.cost
+
+
+def settled(estimate: Cost, told: Cost) -> Cost:
+    """What a clip costs, by what was expected and what the provider tells of it.
+
+    In a unit of its own the provider's number stands beside the estimate: else a budget in the unit of the estimate
+    would lose sight of it.
+    """
+    refunded = estimate.refunded or told.refunded
+    if told.amount is None:
+        return replace(estimate, reported=told.reported or estimate.reported, refunded=refunded)
+    if estimate.amount is None or estimate.unit == told.unit:
+        return replace(told, refunded=refunded)
+    return replace(estimate, reported=f"{told.number} {told.unit}", refunded=refunded)
 
 
 def _refusal(provider: Provider, reply: Reply, now: float) -> Failure | None:
@@ -213,16 +239,16 @@ def absorb(
 
     calm = replace(asked, trouble=0, misses=0, missed_since=None)
     values: dict[str, Any] = {"unreachable_since": None, "needs_key": False, "word": reading.word}
-    if reading.cost != UNKNOWN_COST:
-        values["cost"] = reading.cost
+    told, status = _told(reading), status_of(provider, reading.word)
+    if status is Status.FAILED and told.amount is None and getattr(provider, "FAILED_ARE_FREE", False):
+        told = replace(told, refunded=True)
+    if told != UNKNOWN_COST:
+        values["cost"] = told
     percent = _percent(reading.progress)
     if percent is not None and percent > (record.progress if record.progress is not None else -1):
         values["progress"] = percent
-    status = status_of(provider, reading.word)
     if status is Status.FAILED:
-        kind = failure_kind(reading.code, reading.said)
-        failure = Failure(kind, f"{provider.TITLE} could not make the clip.", reading.said, reading.code)
-        return Absorbed(values | {"status": status, "error": failure, "finished": now}, calm)
+        return Absorbed(values | _failed(provider, record, reading, now), calm)
     videos = reading.urls or reading.paths
     if status is Status.SUCCEEDED and videos:
         started = {} if record.started else {"started": record.answered or now}
@@ -237,6 +263,15 @@ def absorb(
     if status is Status.RUNNING and record.status in {Status.QUEUED, Status.STUCK}:
         values |= {"status": Status.RUNNING, "started": record.started or now, "error": None, "reason": ""}
     return Absorbed(values, calm)
+
+
+def _failed(provider: Provider, record: Record, reading: Reading, now: float) -> dict[str, Any]:
+    if record.status is Status.DOWNLOADING:  # it was a success before: that is taken back only if a person asks again
+        ended = stuck("no_media", "it said succeeded before the file was here, and now it says failed", now)
+        return ended | {"error": replace(ended["error"], said=reading.said, code=reading.code)}
+    kind = failure_kind(reading.code, reading.said)
+    failure = Failure(kind, f"{provider.TITLE} could not make the clip.", reading.said, reading.code)
+    return {"status": Status.FAILED, "error": failure, "finished": now}
 
 
 def stuck(reason: str, message: str, now: float, hint: str = "") -> dict[str, Any]:
@@ -272,10 +307,11 @@ def _trouble(
         )
         return Absorbed(stuck("query_unverified", message, now, hint), troubled)
     kind = refusal_kind(provider, reply) if reply is not None else None
-    if kind in {"AuthError", "PermissionDenied"}:
-        return Absorbed({"needs_key": True, "unreachable_since": None}, troubled)
     if kind == "TaskNotFound" or (reply is not None and reply.status == 404):
         return _missing(provider, record, troubled, now=now, age=age, timing=timing)
+    # whatever words a 403 has (a quota, a policy), asking again with the same key gives the same answer
+    if kind in {"AuthError", "PermissionDenied"} or (reply is not None and reply.status in {401, 403}):
+        return Absorbed({"needs_key": True, "unreachable_since": None}, troubled)
     wait = retry_after(reply, now) if reply is not None else None
     since = record.unreachable_since or now
     return Absorbed(

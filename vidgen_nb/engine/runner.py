@@ -11,7 +11,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
@@ -19,10 +19,10 @@ from typing import Any, TypeVar
 
 from vidgen_nb import errors
 from vidgen_nb.engine import download, rules, shelf
-from vidgen_nb.engine.loop import BackgroundLoop, SerialThread
+from vidgen_nb.engine.loop import BackgroundLoop, SerialThread, result_of
 from vidgen_nb.engine.wire import Gateway, Wire
-from vidgen_nb.errors import LedgerUnavailable, VidgenError
-from vidgen_nb.ledger import Conflict, Ledger
+from vidgen_nb.errors import InvalidRequest, LedgerUnavailable, VidgenError
+from vidgen_nb.ledger import Allow, Conflict, Ledger
 from vidgen_nb.media.redact import without_secrets
 from vidgen_nb.providers.contract import Task, error_words, refusal_kind
 from vidgen_nb.records import TRANSIENT, Call, Outcome, Record, Reply, Status, Timing
@@ -45,8 +45,10 @@ class _Job:
     gateway: Gateway
     patience: rules.Patience = field(default_factory=rules.Patience)
     born: float = 0.0  # monotonic time at which the task was accepted
+    handed: tuple[str, ...] = ()  # videos which the answer to the POST named
     due: float | None = None
     busy: bool = False
+    followed: bool = False  # this process looks after it, or at whoever does
     listeners: list[Tell] = field(default_factory=list)
     waiters: list[tuple[Callable[[Record], bool], "Future[Record]"]] = field(default_factory=list)
 
@@ -84,6 +86,11 @@ class Runner:
     def holds(self, id: str) -> bool:
         return id in self._jobs
 
+    def follows(self, id: str) -> bool:
+        """Whether a wait for it ends: it is being submitted, polled or watched, not merely in view."""
+        job = self._jobs.get(id)
+        return job is not None and job.followed
+
     def record(self, id: str, otherwise: Record) -> Record:
         """The record as it stands here; `otherwise` for one that is not in view."""
         job = self._jobs.get(id)
@@ -92,6 +99,7 @@ class Runner:
     def submit(self, id: str, call: Call) -> "Future[Record]":
         """Send the POST of a row whose identity was claimed by `Ledger.intend`. The future gives the record once its
         fate is known; whoever stops waiting for it does not stop the POST."""
+        self._jobs[id].followed = True
         future = self._loop.run(self._submit(self._jobs[id], call))
         self._submitting.add(future)
         future.add_done_callback(self._submitting.discard)
@@ -99,6 +107,7 @@ class Runner:
 
     def follow(self, id: str) -> None:
         """Poll an accepted generation until it is home, claiming its row if its owner has died; free."""
+        self._jobs[id].followed = True
         self._loop.run(self._follow(self._jobs[id]))
 
     def check(self, id: str, gateway: Gateway | None = None) -> None:
@@ -110,7 +119,7 @@ class Runner:
 
     def ask(self, gateway: Gateway, call: Call, title: str) -> Reply:
         """Put a question that belongs to no generation, such as the live catalogue. Raises what it is refused with."""
-        outcome = self._loop.run(self._wire.ask(gateway, call)).result()
+        outcome = result_of(self._loop.run(self._wire.ask(gateway, call)))
         reply = outcome.reply if outcome.fate == "answered" else None
         if reply is not None and reply.ok and refusal_kind(gateway.provider, reply) is None:
             return reply
@@ -120,9 +129,14 @@ class Runner:
         error: VidgenError = getattr(errors, kind)(f"{title} gave no answer to use: {detail}.", said=said, code=code)
         raise error
 
-    def move(self, id: str, **values: Any) -> "Future[Record]":
-        """Write a person's decision over a row: adopted, resolved, resumed."""
-        return self._loop.run(self._decide(self._jobs[id], values))
+    def move(
+        self, id: str, allow: Allow | None = None, *, was: Status | None = None, **values: Any
+    ) -> "Future[Record]":
+        """Write a person's decision over a row: adopted, resolved, resumed; `allow` may forbid it as it is written.
+
+        was: the status which it decides about; a row that has another one by now was decided by somebody else.
+        """
+        return self._loop.run(self._decide(self._jobs[id], allow, was, values))
 
     def watch(self, id: str, tell: Tell) -> Callable[[], None]:
         """Call `tell` with every new record, from the loop's thread; the result ends it."""
@@ -195,13 +209,16 @@ class Runner:
                 job = self._jobs[id]
                 if job.due == due and not job.busy:  # otherwise it was put at another time since
                     job.due, job.busy = None, True
-                    turn = asyncio.create_task(self._turn(job))
-                    self._turns.add(turn)
-                    turn.add_done_callback(self._turns.discard)
+                    self._background(self._turn(job))
             pause = self._agenda[0][0] - time.monotonic() if self._agenda else None
             with suppress(TimeoutError):  # not wait_for: on 3.11 it can swallow the cancel that ends this loop
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._turns.add(task)
+        task.add_done_callback(self._turns.discard)
 
     def _schedule(self, job: _Job, wait: float) -> None:
         job.due = time.monotonic() + wait
@@ -238,7 +255,11 @@ class Runner:
     # ── submitting ────────────────────────────────────────────────────────────
     async def _submit(self, job: _Job, call: Call) -> Record:
         provider = job.gateway.provider
-        await self._write(job, step="sending", sent=time.time())
+        try:
+            await self._write(job, step="sending", sent=time.time())
+        except Exception:  # nothing was sent: the row must not look for ever as if it were about to be
+            self._background(self._insist(job, rules.not_begun(time.time())))
+            raise
         for attempt in itertools.count(1):
             outcome = await self._wire.submit(job.gateway, call)
             try:
@@ -254,19 +275,23 @@ class Runner:
             values = await self._confirm(job, verdict.candidate) or values | {"task_id": verdict.candidate}
         await self._insist(job, values | self._raw(outcome))
         if job.record.status.open:
-            job.born = time.monotonic()
-            self._schedule(job, rules.next_wait(job.patience, age=0.0, timing=self.timing))
+            job.born, job.handed = time.monotonic(), verdict.urls
+            wait = 0.0 if job.handed else rules.next_wait(job.patience, age=0.0, timing=self.timing)
+            self._schedule(job, wait)
         return job.record
 
     async def _confirm(self, job: _Job, candidate: str) -> dict[str, Any] | None:
         """Ask once whether the provider knows a task id that was read out of a broken answer."""
         provider, gateway = job.gateway.provider, job.gateway
-        outcome = await self._wire.ask(
-            gateway, provider.poll(Task(candidate, job.record.model, job.record.asked), gateway.options)
-        )
-        if outcome.fate != "answered" or outcome.reply is None or not outcome.reply.ok:
+        try:
+            call = provider.poll(Task(candidate, job.record.model, job.record.asked), gateway.options)
+            outcome = await self._wire.ask(gateway, call)
+            if outcome.fate != "answered" or outcome.reply is None or not outcome.reply.ok:
+                return None
+            reading = provider.read_poll(outcome.reply)
+        except Exception:  # a provider file of somebody else's, as above
+            _log.debug("%s could not confirm a task", provider.NAME, exc_info=True)
             return None
-        reading = provider.read_poll(outcome.reply)
         return rules.accepted(provider, replace(reading, task_id=candidate), time.time()) if reading.word else None
 
     # ── polling ───────────────────────────────────────────────────────────────
@@ -283,6 +308,11 @@ class Runner:
     async def _poll(self, job: _Job) -> float | None:
         """Ask the provider once. Gives the seconds until the next time, None for never."""
         gateway, record = job.gateway, job.record
+        if job.handed:  # the answer to the POST named the video already
+            urls, job.handed = job.handed, ()
+            await self._write(job, status=Status.DOWNLOADING, started=record.started or time.time())
+            wait = await self._bring_home(job, urls)
+            return wait if job.record.status.open else None
         task = Task(record.task_id, record.model, record.asked)
         outcome = await self._wire.ask(gateway, gateway.provider.poll(task, gateway.options))
         seen = rules.absorb(
@@ -300,8 +330,7 @@ class Runner:
         )
         await self._write(job, **seen.values, **self._raw(outcome), next_call=time.time() + wait)
         if seen.urls:
-            urls = tuple(gateway.base_url + url if url.startswith("/") else url for url in seen.urls)
-            wait = await self._bring_home(job, urls)
+            wait = await self._bring_home(job, seen.urls)
         if job.record.needs_key:  # whoever has a good key may take the row over
             job.saved = await self._on_disk(lambda: self.ledger.change(job.saved, owner="", updated=time.time()))
         return None if job.record.needs_key or not job.record.status.open else wait
@@ -310,6 +339,7 @@ class Runner:
         """Download a finished task's videos. Gives the seconds until the task is asked again, should that be needed."""
         values: dict[str, Any] = {}
         trouble = replace(job.patience, trouble=job.patience.trouble + 1)
+        urls = tuple(job.gateway.base_url + url if url.startswith("/") else url for url in urls)
         try:
             async with self._downloads:
                 await self._fetch_all(job, urls)
@@ -330,7 +360,7 @@ class Runner:
             values = rules.stuck(
                 "not_mp4", f"the provider sent a file that is no MP4; it is kept as {error.path}", time.time()
             )
-        except OSError as error:
+        except (OSError, download.DiskTrouble) as error:
             message = f"the disk did not take the file ({error.strerror or type(error).__name__})"
             values = rules.stuck("disk", message, time.time(), "Free some space, then clip.resume(): it costs nothing.")
         wait = rules.next_wait(job.patience, age=0.0, timing=self.timing)
@@ -367,6 +397,8 @@ class Runner:
         """Show new values, and commit them if they weigh anything: a poll that only moved the progress does not."""
         if job.saved.simulated:
             values.pop("cost", None)  # what a simulated gateway says it took was never money
+        elif "cost" in values:
+            values["cost"] = rules.settled(job.record.cost, values["cost"])
         new = replace(job.record, **values, updated=time.time())
         if any(getattr(new, name) != getattr(job.saved, name) for name in _WEIGHTY):
             kept = {name: getattr(new, name) for name in _NAMES - TRANSIENT - {"id", "identity", "owner", "revision"}}
@@ -389,11 +421,21 @@ class Runner:
                 await asyncio.sleep(0.25 * 2**attempt)
         await self._write(job, **values)
 
-    async def _decide(self, job: _Job, values: dict[str, Any]) -> Record:
-        row = await self._on_disk(self.ledger.claim, job.saved, time.time())
-        job.saved, job.record = row, replace(row, reused=job.record.reused)
-        owned = {"owner": self.ledger.owner.id, "updated": time.time()}
-        job.saved = await self._on_disk(lambda: self.ledger.change(row, **values, **owned))
+    async def _decide(self, job: _Job, allow: Allow | None, was: Status | None, values: dict[str, Any]) -> Record:
+        owned: dict[str, Any] = {"updated": time.time()}
+        if "status" in values:  # but who rates a clip does not take it from the one that brings it home
+            owned["owner"] = self.ledger.owner.id
+        decided = False
+        while not decided:
+            row = await self._on_disk(self.ledger.claim, job.saved, time.time())
+            if was is not None and row.status is not was:  # a double click, or another kernel: it counts once
+                self._publish(job, row, saved=row)
+                hint = "clip.report() says how it stands."
+                raise InvalidRequest(f"{row.id} is {row.status} by now: this was decided already.", hint=hint)
+            job.saved, job.record = row, replace(row, reused=job.record.reused)
+            with suppress(Conflict):
+                job.saved = await self._on_disk(lambda row=row: self.ledger.change(row, allow, **values, **owned))
+                decided = True
         self._publish(job, replace(job.saved, reused=job.record.reused))
         return job.record
 

@@ -10,6 +10,7 @@ import contextvars
 import ipaddress
 import json
 import logging
+import re
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Generator, Mapping
@@ -166,8 +167,8 @@ class WireBroken(Exception):
 
 
 async def chunks(response: httpx.Response) -> AsyncIterator[bytes]:
-    """The body of a stream as it came, undecoded."""
-    async for chunk in response.aiter_raw(256 * 1024):
+    """The body of a stream as it came, undecoded; each piece at once, so that a drip is seen to be one."""
+    async for chunk in response.aiter_raw():
         yield chunk
 
 
@@ -231,8 +232,12 @@ async def _read(response: httpx.Response, into: bytearray) -> bool:
     return True
 
 
+# JSON can name half of a character (a lone surrogate), which no file and no ledger can hold. A whole pair is group 1.
+_HALF = re.compile(r"(\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2})|\\u[dD][89a-fA-F][\da-fA-F]{2}")
+
+
 def _reply(status: int, headers: httpx.Headers, body: bytes) -> Reply:
-    text = body.decode("utf-8", errors="replace")
+    text = _HALF.sub(lambda found: found[1] or r"\ufffd", body.decode("utf-8", errors="replace"))
     try:
         parsed = json.loads(text)
     except (ValueError, RecursionError):

@@ -22,7 +22,7 @@ from pydantic import AliasChoices, BeforeValidator, Field
 from vidgen_nb.errors import InvalidRequest, Problem
 from vidgen_nb.providers import contract
 from vidgen_nb.providers.contract import Flag, Image, Images, Integer, Model, Options, Reading, Refusal
-from vidgen_nb.records import Call, MediaKind, Reply, Status, Warned
+from vidgen_nb.records import Call, Json, MediaKind, Reply, Status, Warned
 
 NAME = "aisphere"
 TITLE = "AiSphere"
@@ -326,7 +326,7 @@ def poll(task: contract.Task, options: Options) -> Call:
 
 
 def read_submit(reply: Reply) -> Reading:
-    """The answer to `submit`. `usage` counts what is no price, `expired` has no documented form: neither is read."""
+    """The answer to `submit`. `expired` has no documented form and is not read."""
     return read_poll(reply)
 
 
@@ -339,10 +339,20 @@ def read_poll(reply: Reply) -> Reading:
         return Reading(code="" if success else error, said=message)
     task_id, word = contract.first(data, "task_id"), contract.first(data, "task_status")
     status, urls = STATES.get(contract.plain(word)), contract.urls(data, "urls")
+    usage = _usage(data)
     if status is None and urls and (task_id or word):
-        return Reading(task_id, HAS_URLS, urls=urls)
+        return Reading(task_id, HAS_URLS, urls=urls, usage=usage)
     said = _reason(word, message) if status is Status.FAILED else ""
-    return Reading(task_id, word, urls=urls if status is Status.SUCCEEDED else (), said=said)
+    return Reading(task_id, word, urls=urls if status is Status.SUCCEEDED else (), said=said, usage=usage)
+
+
+def _usage(data: Json) -> str:
+    """What `usage` counts, which is no price; its zeros are the page's placeholders."""
+    counts = {"seconds": "{} s", "images": "{} images", "total_tokens": "{} tokens"}
+    told = [(words, contract.dig(data, f"usage.{name}")) for name, words in counts.items()]
+    return ", ".join(
+        words.format(contract.text(count)) for words, count in told if type(count) in {int, float} and count
+    )
 
 
 def _reason(word: str, message: str) -> str:

@@ -287,7 +287,23 @@ def _cost(data: Json) -> Cost:
     points = contract.dig(data, "points")
     if isinstance(points, bool) or not isinstance(points, int | float) or not 0 < points < 1e9:
         return UNKNOWN_COST
-    return Cost(float(points), "credits", "as AiToEarn answered")
+    return Cost(float(points), CREDITS, "as AiToEarn answered")
+
+
+CREDITS = "aitoearn credits"  # other services have credits too, and no two are ever added up
+
+
+def listed(model: contract.LiveModel) -> list[contract.Listed]:
+    """The prices of a live model. MODELS_PAGE says "credits", and not whether for a clip or for a second of it."""
+    names = {"resolution": "resolution", "aspectRatio": "aspect_ratio", "duration": "duration"}
+    rows = contract.dig(model.facts, "pricing")
+    found = []
+    for row in rows if isinstance(rows, list) else []:
+        price = contract.dig(row, "price")
+        if isinstance(price, int | float) and not isinstance(price, bool) and 0 < price < 1e9:
+            when = {ours: row[name] for name, ours in names.items() if row.get(name)}
+            found.append(contract.Listed(model.name, float(price), CREDITS, when=when))
+    return found
 
 
 PAGE_SIZE = 1000  # the most that docs.aitoearn.ai/api-reference/get-api-ai-video-generations allows

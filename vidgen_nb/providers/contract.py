@@ -12,7 +12,7 @@ import operator
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -73,6 +73,7 @@ class Reading:
     """What one reply says about a task, in the provider's own words. `urls` are its finished videos, each once.
 
     `paths` stand in for them where the provider serves a video at its own base URL, behind the key ("/v1/videos/…").
+    `usage` is what it counted that is no money: "5 s, 900 tokens".
     """
 
     task_id: str = ""
@@ -83,6 +84,7 @@ class Reading:
     code: str = ""
     cost: Cost = UNKNOWN_COST
     paths: tuple[str, ...] = ()
+    usage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,20 @@ class LiveModel:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A price in a live catalogue, of a model and for the values in `when` (our parameters).
+
+    per: what the number is for; "" where the provider does not say it, so that nobody can tell what a clip costs.
+    """
+
+    model: str
+    amount: float
+    unit: str
+    per: Literal["", "second", "clip"] = ""
+    when: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """What is known of an accepted task when it is asked about."""
 
@@ -120,11 +136,11 @@ class Provider(Protocol):
     mean nothing), `TAKES_DATA` (kinds of media that may be sent as data) and `UPLOAD` (what to do with the others),
     `SEARCH` (how a lost submission can be found) and `CONSOLE` (where a person looks), `OPEN_CATALOGUE` (True where the
     live catalogue needs no key), `REPORTS_PROGRESS` (False where it never does), `QUERY_UNVERIFIED` (the option which
-    sets a query path nobody verified).
+    sets a query path nobody verified), `FAILED_ARE_FREE` (True where it documents that failed tasks cost nothing).
     Optional functions: `unfold(given)` (the page's own nesting → flat names, and what is wrong with it),
     `rules(request)` (limits across parameters), `advise(request)` (warnings), `search(request, options)` and
     `read_search(reply)` (a list of Found, None where the reply is no whole list), `models(options)` and
-    `read_models(reply)`.
+    `read_models(reply)`, `listed(model)` (the prices which a LiveModel names, as a list of Listed).
     """
 
     NAME: str  # "relaydance": as in vg.generate(provider=…)
@@ -148,13 +164,19 @@ class Provider(Protocol):
 
 
 # ── the request model ─────────────────────────────────────────────────────────
+LARGEST = 2**63
+
+
 def _number(value: object) -> object:
     """bool is not a number, 5.0 is 5, and numpy's numbers are numbers: they bring `__index__` or `__float__`."""
     if isinstance(value, bool):
         raise ValueError("True and False are not numbers")
     try:
         if hasattr(value, "__index__"):
-            return operator.index(value)
+            whole = operator.index(value)
+            if abs(whole) >= LARGEST:  # Python could not even print some of these
+                raise ValueError("is larger than any number that a provider takes")
+            return whole
         if hasattr(value, "__float__"):
             value = float(value)
     except TypeError:  # an array of several numbers has these methods too

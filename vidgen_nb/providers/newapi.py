@@ -22,12 +22,13 @@ from vidgen_nb.records import UNKNOWN_COST, Call, Cost, Json, MediaLimits, Mediu
 
 NAME = "newapi"
 TITLE = "New API"
-BASE_URL = ""
-NOT_IN_BASE = "/v1"  # the paths below begin with it  # every operator has an own one
+BASE_URL = ""  # every operator has an own one
+NOT_IN_BASE = "/v1"  # the paths below begin with it
 KEY = "NEWAPI_API_KEY"
 BASE = "NEWAPI_BASE_URL"
 AUTH = ("Authorization", "Bearer {key}")
 FAILED_BILLING = "New API refunds failed tasks, by its source; an operator may run a changed version."
+FAILED_ARE_FREE = True
 SEARCH = ""
 
 # ── facts ─────────────────────────────────────────────────────────────────────

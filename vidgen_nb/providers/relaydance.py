@@ -20,10 +20,12 @@ from vidgen_nb.records import Call, Json, MediaLimits, Medium, Reply, Status, Wa
 NAME = "relaydance"
 TITLE = "RelayDance"
 BASE_URL = "https://relaydance.com"
+NOT_IN_BASE = "/v1"  # the paths below begin with it
 KEY = "RELAYDANCE_API_KEY"
 BASE = "RELAYDANCE_BASE_URL"
 AUTH = ("Authorization", "Bearer {key}")
 FAILED_BILLING = "RelayDance documents that failed tasks are not billed."
+FAILED_ARE_FREE = True
 SEARCH = ""
 CONSOLE = "https://relaydance.com/console"
 
