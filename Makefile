@@ -3,7 +3,10 @@
 # make test              every check and every test; installs what is missing, the browser too
 # make quick             the offline unit tests alone
 # make check             style, types, and which room may import which
+# make screenshots       pictures of every view, light and dark, wide and narrow, in build/screenshots/
+# make peers             what other libraries do with one lost reply, measured anew
 # make readme            the parts of the README that are made from the code
+# make notebooks         the sample notebooks, run with simulated providers, with their outputs kept
 #
 # Everything is installed into .venv, and nowhere else; only the browser comes from the system's packages.
 
@@ -11,10 +14,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 DEMO   := build/demo
+OLD_KERNEL := $(VENV)/share/jupyter/kernels/ipykernel-6/kernel.json
 ROOT_OK = $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := install
-.PHONY: install demo test check quick unit browser crash readme
+.PHONY: install demo test check quick unit browser crash screenshots peers readme notebooks
 .NOTPARALLEL: # two cores, and tests that look at the clock
 
 install: $(VENV)/.test
@@ -31,9 +35,15 @@ $(VENV)/.lab: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install -q -e '.[lab]'
 	@touch $@
 
-$(VENV)/.test: pyproject.toml | $(BIN)/python
+$(VENV)/.test: pyproject.toml | $(BIN)/python $(OLD_KERNEL)
 	$(BIN)/python -m pip install -q -e '.[test]'
 	@touch $(VENV)/.lab $@
+
+# A second kernel for the tests, with the last ipykernel that had no subshells: many people still run it.
+$(OLD_KERNEL): | $(BIN)/python
+	$(BIN)/python -m pip install -q --no-deps --upgrade --target $(VENV)/ipykernel-6.31 'ipykernel==6.31.*'
+	@mkdir -p $(@D)
+	@printf '{"argv": ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"], "display_name": "Python 3 (ipykernel 6)", "language": "python", "env": {"PYTHONPATH": "%s"}}\n' '$(CURDIR)/$(VENV)/ipykernel-6.31' > $@
 
 ifdef HEADLESS
 demo: export VIDGEN_SIMULATE = 1
@@ -73,5 +83,19 @@ browser: $(VENV)/.test
 crash: $(VENV)/.test
 	CRASH_KILLS=200 $(BIN)/pytest tests/crash
 
+screenshots: $(VENV)/.test
+	$(BIN)/python tests/browser/chromium.py
+	$(BIN)/python -m tests.browser.screenshots
+
+# In an environment of their own: they would bring other versions of what this package needs.
+peers: | $(BIN)/python
+	$(PYTHON) -m venv $(VENV)/peers
+	$(VENV)/peers/bin/python -m pip install -q -e . fal-client replicate openai runwayml lumaai
+	$(VENV)/peers/bin/python -m tests.peers.measure
+
 readme: $(VENV)/.test
 	$(BIN)/python -m tests.house.readme
+
+# One of them: make notebooks NAMES=06_prompt_iteration
+notebooks: $(VENV)/.test
+	$(BIN)/python -m tests.notebooks.running $(NAMES)

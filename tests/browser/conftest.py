@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
-from .lab import FRONTS, Front, Jupyter, NotebookPage, Theme, write_notebook
+from .lab import FRONTS, Front, Jupyter, Kernel, NotebookPage, Theme, write_notebook
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "browser"  # of tests that failed
 
@@ -28,6 +28,7 @@ class OpenNotebook(Protocol):
         front: Front = "lab",
         theme: Theme = "light",
         files: dict[str, bytes] | None = None,
+        kernel: Kernel = "python3",
         env: dict[str, str] | None = None,
     ) -> NotebookPage:
         """`files` lie beside the notebook; `env` is what its kernel finds in its environment."""
@@ -70,6 +71,7 @@ def open_notebook(
             front: Front = "lab",
             theme: Theme = "light",
             files: dict[str, bytes] | None = None,
+            kernel: Kernel = "python3",
             env: dict[str, str] | None = None,
         ) -> NotebookPage:
             jupyter = start_jupyter(env or {})
@@ -77,7 +79,7 @@ def open_notebook(
             folder.mkdir()
             for file, content in (files or {}).items():
                 (folder / file).write_bytes(content)
-            write_notebook(cells, folder / "notebook.ipynb")
+            write_notebook(cells, folder / "notebook.ipynb", kernel)
             stack.callback(jupyter.shutdown, f"{folder.name}/")
             context = stack.enter_context(browser.new_context(viewport={"width": 1280, "height": 900}))
             context.add_init_script(path=Path(__file__).with_name("lab.js"))

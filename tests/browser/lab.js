@@ -61,11 +61,20 @@ window.harness = {
     return this.panel().sessionContext.restartKernel();
   },
 
+  shutDown() {
+    return this.panel().sessionContext.shutdown();
+  },
+
   save() {
     return this.panel().context.save();
   },
 
   setTheme(theme) {
     return window.jupyterapp.commands.execute("apputils:change-theme", { theme });
+  },
+
+  style(text) {
+    this.sheet ??= document.head.appendChild(document.createElement("style"));
+    this.sheet.textContent = text;
   },
 };

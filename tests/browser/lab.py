@@ -25,9 +25,11 @@ from playwright.sync_api import BrowserContext, Locator, Page
 
 Front = Literal["lab", "notebook"]
 Theme = Literal["light", "dark"]
+Kernel = Literal["python3", "ipykernel-6"]  # the newest ipykernel, and the last one without subshells
 
 FRONTS: tuple[Front, ...] = ("lab", "notebook")
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+OUTPUT = ".jp-Notebook .jp-OutputArea-output"
 PATIENCE = 60  # seconds for a server or a page to stand, on a busy machine
 
 
@@ -44,7 +46,7 @@ class Jupyter:
         self.root.mkdir(parents=True)
         self.url = f"http://127.0.0.1:{_free_port()}"
         self._config = folder / "config"
-        self._write_setting("notification", {"fetchNews": "false", "checkForUpdates": False})
+        self.set("apputils", "notification", {"fetchNews": "false", "checkForUpdates": False})
         self._log = folder / "server.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -75,10 +77,11 @@ class Jupyter:
 
     def choose_theme(self, theme: Theme) -> None:
         """Let pages opened from now on begin in this theme."""
-        self._write_setting("themes", {"theme": THEMES[theme]})
+        self.set("apputils", "themes", {"theme": THEMES[theme]})
 
-    def _write_setting(self, name: str, values: Mapping[str, object]) -> None:
-        folder = self._config / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
+    def set(self, extension: str, name: str, values: Mapping[str, object]) -> None:
+        """Write settings of one of JupyterLab's own extensions, for pages opened from now on."""
+        folder = self._config / "lab" / "user-settings" / "@jupyterlab" / f"{extension}-extension"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}.jupyterlab-settings").write_text(json.dumps(values))
 
@@ -183,6 +186,12 @@ class NotebookPage:
         self.page.evaluate("theme => harness.setTheme(theme)", THEMES[theme])
         self._wait_for("dark => (document.body.dataset.jpThemeLight === 'false') === dark", theme == "dark")
 
+    def set_width(self, pixels: int) -> None:
+        """Let every output be that wide."""
+        width = f"flex: none !important; box-sizing: border-box !important; width: {pixels}px !important"
+        style = f"{OUTPUT} {{ {width} }}"
+        self.page.evaluate("style => harness.style(style)", style)
+
     def save(self) -> nbformat.NotebookNode:
         """Save the notebook, and give what is on disk then."""
         self.page.evaluate("() => harness.save()")
@@ -204,6 +213,10 @@ class NotebookPage:
     def restart_kernel(self) -> None:
         """Restart the kernel, as from its menu; the page stays open."""
         self.page.evaluate("() => harness.restart()")
+
+    def shut_down_kernel(self) -> None:
+        """Shut the kernel down, as from its menu; the page stays open."""
+        self.page.evaluate("() => harness.shutDown()")
 
     def reopen(self) -> Self:
         """Open the saved notebook another day: its kernel was shut down, a fresh one is there."""
@@ -242,12 +255,12 @@ class NotebookPage:
         self.page.wait_for_function(condition, arg=argument, timeout=PATIENCE * 1000)
 
 
-def write_notebook(cells: Sequence[str] | nbformat.NotebookNode, file: Path) -> None:
+def write_notebook(cells: Sequence[str] | nbformat.NotebookNode, file: Path, kernel: Kernel = "python3") -> None:
     """Write a notebook with these code cells, or the notebook given."""
     if not isinstance(cells, nbformat.NotebookNode):
         v4 = nbformat.v4
-        kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-        cells = v4.new_notebook(cells=[v4.new_code_cell(code) for code in cells], metadata={"kernelspec": kernel})
+        spec = {"name": kernel, "display_name": kernel, "language": "python"}
+        cells = v4.new_notebook(cells=[v4.new_code_cell(code) for code in cells], metadata={"kernelspec": spec})
     nbformat.write(cells, file)
 
 

@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import os
+import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from vidgen_nb.generation import Generation
 from vidgen_nb.records import Status, Timing
 from vidgen_nb.studio import Studio
 
-from .billing import Billing, Gone, asked, film, row_of
+from .billing import KEYS, Billing, Gone, asked, film, row_of
 
 PATIENCE = 60  # seconds until a kernel that gets nowhere fails the test
 TIMING = {"connect": 30, "submit": PATIENCE, "poll": 30, "first_poll": 0.02, "min_gap": 0.02, "max_gap": 0.1}
@@ -24,49 +27,62 @@ Wanted = Callable[[str, int], bool]
 
 
 class Nursery:
-    """Kernels that have imported everything and wait for their job: the next one starts while this one is killed."""
+    """Where kernels come from, one at a time: a process that has imported everything, and forks them."""
 
     def __init__(self) -> None:
-        self._next = self._start()
+        script = Path(__file__).with_name("child.py")
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self._mother = subprocess.Popen([sys.executable, "-P", str(script)], **pipes)
 
-    def take(self) -> "subprocess.Popen[str]":
-        taken, self._next = self._next, self._start()
-        return taken
+    def take(self) -> "Kernel":
+        assert self._mother.stdin is not None
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.settimeout(PATIENCE)
+            self._mother.stdin.write(f"{listener.getsockname()[1]}\n")
+            self._mother.stdin.flush()
+            pid = self.hear("born")
+            line, _ = listener.accept()
+        return Kernel(self, pid, line)
+
+    def hear(self, word: str) -> int:
+        """What the mother says next, which must be this, and the id of the kernel it is about."""
+        assert self._mother.stdout is not None
+        said, pid = self._mother.stdout.readline().split()
+        assert said == word
+        return int(pid)
 
     def close(self) -> None:
-        self._bury(self._next)
-
-    @staticmethod
-    def _start() -> "subprocess.Popen[str]":
-        script = Path(__file__).with_name("child.py")
-        return subprocess.Popen(
-            [sys.executable, "-P", str(script)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
-
-    @staticmethod
-    def _bury(child: "subprocess.Popen[str]") -> None:
-        child.kill()
-        child.wait(PATIENCE)
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                pipe.close()
+        self._mother.communicate(timeout=PATIENCE)
 
 
-class _Kernel:
-    """One kernel with its job, until it is killed."""
+class Kernel:
+    """One kernel, from its birth until it is killed; `lines` is what it says once it has its job."""
 
-    def __init__(self, child: "subprocess.Popen[str]") -> None:
-        self.child = child
+    def __init__(self, nursery: Nursery, pid: int, line: socket.socket) -> None:
         self.killed_at = ""
+        self.lines = line.makefile("r", encoding="utf-8")
+        self._line = line
+        self._nursery = nursery
+        self._pid = pid
+        self._gone = False
         self._lock = threading.Lock()
 
+    def do(self, job: dict[str, Any]) -> None:
+        self._line.sendall(json.dumps(job).encode() + b"\n")
+
     def kill(self, where: str) -> None:
+        """SIGKILL; back when the process is no more. The first one says where it was killed."""
         with self._lock:
-            if not self.killed_at:
-                self.killed_at = where
-                self.child.kill()
-                self.child.wait(PATIENCE)
+            if not self._gone:
+                self.killed_at, self._gone = where, True
+                with suppress(ProcessLookupError):  # it has ended by itself, which is a fault for others to find
+                    os.kill(self._pid, signal.SIGKILL)
+                assert self._nursery.hear("gone") == self._pid
+
+    def close(self) -> None:
+        self.kill("")
+        self.lines.close()
+        self._line.close()
 
 
 class Trial:
@@ -79,13 +95,11 @@ class Trial:
         self.numbers: set[int] = set()
         self.server = Billing(home, self._reached)
         self._nursery = nursery
-        self._kernel: _Kernel | None = None
+        self._kernel: Kernel | None = None
         self._wanted: Wanted = lambda point, number: False
         self._delay = 0.0
 
     def close(self) -> None:
-        if self._kernel is not None:
-            Nursery._bury(self._kernel.child)
         self.server.stop()
 
     # ── killing ───────────────────────────────────────────────────────────────
@@ -111,30 +125,26 @@ class Trial:
             "point": point,
             "prompt": asked(target)["prompt"],
         }
-        kernel = _Kernel(self._nursery.take())
-        child = kernel.child
-        assert child.stdin is not None
-        assert child.stdout is not None
+        kernel = self._nursery.take()
+        self._kernel, self._wanted, self._delay = kernel, wanted, delay
         said: list[str] = []
         late = threading.Timer(PATIENCE, kernel.kill, ["time is up"])
         late.start()
         try:
-            self._kernel, self._wanted, self._delay = kernel, wanted, delay
-            child.stdin.write(json.dumps(job) + "\n")
-            child.stdin.flush()
-            for line in child.stdout:
+            kernel.do(job)
+            for line in kernel.lines:
                 said.append(line)
                 self._hear(kernel, line.split(), point, target)
         finally:
             late.cancel()
             self._kernel = None
-            Nursery._bury(child)
+            kernel.close()
         assert kernel.killed_at, f"the kernel ended by itself: {''.join(said)}"
         assert kernel.killed_at != "time is up", f"the kernel got nowhere: {''.join(said)}"
         self.kills.append(kernel.killed_at)
         self.check()
 
-    def _hear(self, kernel: _Kernel, words: list[str], point: str, target: int) -> None:
+    def _hear(self, kernel: Kernel, words: list[str], point: str, target: int) -> None:
         try:
             match words:
                 case ["at"]:
@@ -232,6 +242,7 @@ class Trial:
     def _all_is_home(self) -> None:
         """Every clip on disk as it was served, named by its row, with the id that the provider gave; no leftovers."""
         assert self.server.faults == []
+        kept: set[str] = set()
         for number in self.numbers:
             row = row_of(self.home, number)
             (file,) = json.loads(row["files"])
@@ -243,12 +254,14 @@ class Trial:
             assert (file["sha256"], file["size"]) == (hashlib.sha256(served).hexdigest(), len(served))
             recipe = json.loads((self.home / file["path"]).with_suffix(".json").read_text(encoding="utf-8"))
             assert (recipe["id"], recipe["task_id"]) == (row["id"], row["task_id"])
-        assert len(list((self.home / "clips").glob("*.mp4"))) == len(self.numbers)
+            own = {(self.home / file["path"]).with_suffix(suffix).name for suffix in (".mp4", ".jpg", ".json")}
+            kept |= own
+        assert {path.name for path in (self.home / "clips").iterdir()} == kept, "something was left over"
+        assert list((self.home / "run").iterdir()) == [], "locks of the dead were left over"
         assert list(self.home.rglob("*.part")) == []
         with closing(sqlite3.connect(self.home / "ledger.db", timeout=15)) as db:
             assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             assert db.execute("SELECT count(*) FROM generations").fetchone() == (len(self.numbers),)
 
     def _studio_arguments(self) -> dict[str, Any]:
-        urls, keys = {"relaydance": self.server.url}, {"relaydance": "sk-test"}
-        return {"home": str(self.home), "keys": keys, "base_urls": urls, "allow_paid": True}
+        return self.server.arguments(KEYS[0])

@@ -70,9 +70,12 @@ def trial(nursery: Nursery, tmp_path: Path, record_property: Record) -> Iterator
 @pytest.mark.parametrize("turn", range(ROUNDS))
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_at(point: str, turn: int, trial: Trial) -> None:
-    """Three clips are on their way, one of them at the point: its row is honest, and all come home, paid once."""
-    target = turn % 3 + 1
-    trial.kill_at(point, target, numbers=(1, 2, 3))
+    """Three clips are on their way, one of them at the point: its row is honest, and all come home, paid once.
+
+    The five providers take turns: five rounds bring each of them to each point.
+    """
+    target = (list(POINTS).index(point) + turn) % 10 + 1
+    trial.kill_at(point, target, numbers=range(target, target + 3))
     allowed, posts = POINTS[point]
     assert len(trial.server.posts_of(target)) == posts
     if point in WITH_PARTS:

@@ -18,9 +18,33 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from vidgen_nb.ledger import Conflict, Ledger
-from vidgen_nb.records import MOVES, OPEN, ClipFile, Record, Status
+from vidgen_nb.engine import rules
+from vidgen_nb.ledger import Conflict, Ledger, _locked
+from vidgen_nb.providers import relaydance
+from vidgen_nb.records import MOVES, OPEN, TRANSIENT, ClipFile, Outcome, Record, Reply, Status, Timing
 
+
+def _told(status: str, **more: Any) -> Outcome:
+    return Outcome("answered", Reply(200, {"task_id": "task", "status": status, **more}))
+
+
+TROUBLE = {
+    "no answer": Outcome("lost", None, "no answer within the time limit"),
+    "half an answer": Outcome("cut", Reply(200, text='{"task_id": "ta'), "the connection was closed"),
+    "HTTP 500": Outcome("answered", Reply(500)),
+    "a page": Outcome("answered", Reply(200, text="<html>")),
+    "too many": Outcome("answered", Reply(429, headers={"retry-after": "7"})),
+    "bad key": Outcome("answered", Reply(401, {"error": {"message": "invalid"}})),
+    "no such task": Outcome("answered", Reply(404, {"code": "task_not_exist"})),
+}
+POLLS = TROUBLE | {
+    "queued": _told("submitted"),
+    "running": _told("running", progress=40),
+    "a new word": _told("pondering", progress="250%"),
+    "succeeded without a file": _told("succeeded"),
+    "succeeded": _told("succeeded", url="https://example.com/clip.mp4"),
+    "failed": _told("failed", error={"code": "upstream", "message": "no"}),
+}
 CLIP = ClipFile("clips/a.mp4", "ab", 10, 5.0, 64, 48, 24.0, False)
 FINAL = frozenset({Status.SUCCEEDED, Status.FAILED})
 DAY = 86_400.0
@@ -43,7 +67,8 @@ class LedgerLife(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.home = Path(tempfile.mkdtemp()) / "vidgen"
-        self.kernels: dict[int, Ledger] = {0: Ledger(self.home)}
+        self.kernels: dict[int, Ledger] = {0: _opened(self.home)}
+        self.patience: dict[tuple[str, str], rules.Patience] = {}  # (kernel, row): what its polls have been through
         self.known: dict[tuple[str, str], Record] = {}  # (kernel, row): the row as this kernel saw it last
         self.rows: dict[str, Row] = {}  # as they lay on disk after the last step
         self.living: set[str] = set()  # owners at that time
@@ -93,7 +118,7 @@ class LedgerLife(RuleBasedStateMachine):
     def kernel(self, slot: int) -> Ledger:
         """The living kernel of a slot, started if need be; the step is its doing."""
         if slot not in self.kernels:
-            self.kernels[slot] = Ledger(self.home)
+            self.kernels[slot] = _opened(self.home)
         self.actor = self.kernels[slot].owner.id
         return self.kernels[slot]
 
@@ -163,7 +188,7 @@ class LedgerLife(RuleBasedStateMachine):
         if mine:
             assert record.id not in self.sent, "a second POST, and nobody allowed it"
             assert (record.status, record.step, record.owner) == (Status.SUBMITTING, "intended", ledger.owner.id)
-            assert (record.error, record.sent, record.answered) == (None, None, None)
+            assert (record.error, record.sent, record.answered, record.task_id) == (None, None, None, "")
         elif before is not None:
             assert record.status == self.after_death(before)
         self.see(ledger, record)
@@ -180,19 +205,41 @@ class LedgerLife(RuleBasedStateMachine):
     @rule(pick=picks, outcome=st.sampled_from([*sorted(OPEN), Status.REFUSED, Status.UNKNOWN]))
     def answer(self, pick: int, outcome: Status) -> None:
         ledger, id = self.act(pick, Status.SUBMITTING, step="sending")
-        task_id = "task" if outcome in OPEN else ""
+        task_id = "task" if outcome in OPEN else "perhaps" if outcome is Status.UNKNOWN else ""
         kept = self.write(ledger, id, status=outcome, task_id=task_id, answered=self.now)
         if kept and outcome is Status.REFUSED:
             self.sent.discard(id)
 
     @precondition(lambda self: self.cared_for(*OPEN))
-    @rule(pick=picks, percent=st.integers(0, 100) | st.none())
-    def poll(self, pick: int, percent: int | None) -> None:
-        """Progress, or trouble on the way (None): neither moves the status."""
+    @rule(pick=picks, came=st.sampled_from(sorted(POLLS)), age=st.sampled_from([0.0, 130.0, 500.0, 2 * DAY]))
+    def poll(self, pick: int, came: str, age: float) -> None:
+        """The engine's own rules take in what came. They want no step that the table forbids, and trouble ends nothing.
+
+        `age` is the task's by a clock that never jumps.
+        """
         ledger, id = self.act(pick, *OPEN)
-        said: dict[str, Any] = {"raw": {"error": 500}} if percent is None else {"progress": float(percent)}
-        kept = self.write(ledger, id, **said)
-        assert kept is None or kept.status == self.rows[id]["status"]
+        known = self.known.get((ledger.owner.id, id)) or ledger.get(id)
+        assert known is not None
+        if not known.status.open:  # as far as this kernel knows, so that it does not ask
+            return
+        key = (ledger.owner.id, id)
+        patience = self.patience.get(key, rules.Patience())
+        seen = rules.absorb(relaydance, known, patience, POLLS[came], now=self.now, age=age, timing=Timing())
+        self.patience[key] = seen.patience
+        status = seen.values.get("status", known.status)
+        assert status is known.status or status in MOVES[known.status], f"{came!r} makes {known.status} {status}"
+        if came in TROUBLE:
+            assert status in {known.status, Status.STUCK}, "a failed poll is no failed task"
+        self.write(ledger, id, **{name: value for name, value in seen.values.items() if name not in TRANSIENT})
+
+    @precondition(lambda self: self.cared_for(Status.DOWNLOADING))
+    @rule(pick=picks, came=st.sampled_from(["the clip", "nothing", "an expired link"]))
+    def download(self, pick: int, came: str) -> None:
+        ledger, id = self.act(pick, Status.DOWNLOADING)
+        if came == "the clip":
+            self.write(ledger, id, status=Status.SUCCEEDED, files=(CLIP,), finished=self.now)
+        elif came == "an expired link":
+            self.write(ledger, id, **rules.stuck("media_expired", "the link expired", self.now))
 
     @precondition(lambda self: self.cared_for(*OPEN, *FINAL, Status.STUCK))
     @rule(pick=picks, status=st.sampled_from(list(Status)))
@@ -235,8 +282,10 @@ class LedgerLife(RuleBasedStateMachine):
             self.decision(slot, row, status=Status.QUEUED, task_id="found")
             return
         self.sent.discard(row["id"])
-        status = Status.REFUSED if way == "resolve" else Status.SUBMITTING
-        self.decision(slot, row, status=status, step="intended", sent=None, task_id="")
+        if way == "resolve":
+            self.decision(slot, row, status=Status.REFUSED)
+        else:
+            self.decision(slot, row, status=Status.SUBMITTING, step="intended", sent=None, task_id="")
 
     @precondition(lambda self: self.found(Status.STUCK))
     @rule(slot=slots, pick=picks, status=st.sampled_from([Status.QUEUED, Status.RUNNING]))
@@ -270,6 +319,7 @@ class LedgerLife(RuleBasedStateMachine):
         """SIGKILL says no goodbye and leaves a lock file that nobody holds."""
         ledger = self.kernels.pop(_nth(slot, sorted(self.kernels)))
         if killed:
+            _locked.discard(ledger.owner._file)
             os.close(ledger.owner._file)
             ledger._db.close()
         else:
@@ -302,6 +352,8 @@ class LedgerLife(RuleBasedStateMachine):
             free = old["status"] == Status.REFUSED or id == self.decided  # nothing is under way there, or by a person
             if old["owner"] in self.living - {self.actor} and not free:
                 assert new == old, "a row was changed behind its living owner's back"
+            if old["task_id"] and not free:
+                assert new["task_id"] == old["task_id"], "an id was lost"
             if old["status"] in FINAL:
                 assert (new["status"], new["files"], new["task_id"]) == (old["status"], old["files"], old["task_id"])
         self.rows, self.actor, self.decided = rows, "", ""
@@ -327,6 +379,13 @@ class LedgerLife(RuleBasedStateMachine):
     def events(self, id: str) -> list[tuple[str]]:
         found = self.disk.execute("SELECT what FROM events WHERE generation = ? ORDER BY number", (id,)).fetchall()
         return [(row["what"],) for row in found]
+
+
+def _opened(home: Path) -> Ledger:
+    """A kernel's ledger. Nothing here cuts the power, so the disk need not be waited for."""
+    ledger = Ledger(home)
+    ledger._db.execute("PRAGMA synchronous = OFF")
+    return ledger
 
 
 def _nth(number: int, of: list[T]) -> T:
