@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from vidgen_nb import errors
 from vidgen_nb.engine.loop import result_of
-from vidgen_nb.errors import InvalidRequest, SubmitUnknown, VidgenError, WaitTimeout, visible
+from vidgen_nb.errors import InvalidRequest, SubmitUnknown, VidgenError, WaitTimeout, frameless, visible
 from vidgen_nb.gateways import facts_of
 from vidgen_nb.records import Cost, Failure, Json, ProviderFacts, Record, Status
 
@@ -186,6 +186,7 @@ class Generation:
         return self
 
     # ── going on ──────────────────────────────────────────────────────────────
+    @frameless
     def resume(self) -> "Generation":
         """Go on after a restart or when stuck: asks the provider again, never submits again, costs nothing."""
         gone = [file.path for file in self.record.files if not (self.home / file.path).is_file()]
@@ -197,15 +198,18 @@ class Generation:
         self._studio.go_on(self.record)
         return self
 
+    @frameless
     def check(self) -> "Generation":
         """Ask the provider now instead of at the next planned time."""
         self._studio.check(self.record)
         return self
 
+    @frameless
     def retake(self, **changes: Any) -> "Generation":
         """The same recipe with changes. Without any it is the next take: run the same line twice and it is one clip."""
         return self._studio.retake(self, changes)
 
+    @frameless
     def rate(self, rating: int | None = None, *, note: str | None = None) -> "Generation":
         """Keep a rating (1..5) or a note in the ledger; what is not given stays. `vg.history` searches notes too."""
         if rating is not None and (isinstance(rating, bool) or rating not in range(1, 6)):
@@ -213,22 +217,25 @@ class Generation:
         if not isinstance(note, str | None):
             raise InvalidRequest("A note is text.", hint='clip.rate(note="best so far")')
         given = {"rating": rating, "note": note}
-        self._studio.decide(self.record, **{name: value for name, value in given.items() if value is not None})
+        self._studio.opine(self.record, **{name: value for name, value in given.items() if value is not None})
         return self
 
     # ── the four ways out of an unknown outcome ───────────────────────────────
+    @frameless
     def reconcile(self) -> "Generation":
         """Search the provider for the task of an unknown submission. Raises SubmitUnknown where that finds none."""
         self._only_unknown("reconcile")
         self._studio.rescue.reconcile(self.record)
         return self
 
+    @frameless
     def adopt(self, task_id: str) -> "Generation":
         """Tie an unknown submission to the task which you found in the provider's console; goes on from there, free."""
         self._only_unknown("adopt")
         self._studio.rescue.adopt(self.record, task_id)
         return self
 
+    @frameless
     def resolve(self, *, not_billed: bool) -> "Generation":
         """Say that you looked and the provider never booked it: running the cell again then submits anew."""
         self._only_unknown("resolve")
@@ -239,6 +246,7 @@ class Generation:
         self._studio.rescue.resolve(self.record)
         return self
 
+    @frameless
     def resubmit(self, *, accept_double_charge: bool) -> "Generation":
         """Send an unknown submission once more, though the first may have been charged."""
         self._only_unknown("resubmit")
@@ -294,7 +302,9 @@ class Generation:
             given["extra"] = dict(record.extra)
         if record.take != 1:
             given["take"] = record.take
-        plain = record.provider.isidentifier()  # and so each name: a row may be a stranger's, and code is pasted and run
+        plain = (
+            record.provider.isidentifier()
+        )  # and so each name: a row may be a stranger's, and code is pasted and run
         if not plain:
             given["provider"] = record.provider
         lines = [json.dumps(record.prompt, ensure_ascii=False)] if "prompt" in record.asked else []
@@ -355,7 +365,8 @@ class Generation:
 
 
 def _error_of(failure: Failure, clip: Generation, reason: str) -> VidgenError:
-    kind = getattr(errors, failure.kind, VidgenError)
+    named = getattr(errors, failure.kind, None)
+    kind = named if isinstance(named, type) and issubclass(named, VidgenError) else VidgenError
     facts = clip.facts
     message = failure.message
     if issubclass(kind, errors.GenerationFailed) and clip.status is Status.FAILED:

@@ -337,6 +337,14 @@ class Ledger:
                 allow(db)
             return self._swap(db, record, values)
 
+    def amend(self, record: Record, **values: Any) -> Record:
+        """Write new values over the row, however it stands by now: for what changes nothing of its life."""
+        while True:
+            try:
+                return self.change(record, **values)
+            except Conflict as conflict:
+                record = conflict.now
+
     def claim(self, record: Record, now: float) -> Record:
         """Make an unfinished row this process's own, unless a living one owns it. Gives the row as it then stands."""
         with self._writing() as db:
@@ -553,7 +561,7 @@ def from_json(values: Mapping[str, Any]) -> Record:
 def _below(path: str) -> str:
     """The path, "" where it leads out of the home: what is shown is put into notebooks, and a row may be a stranger's."""
     parts = re.split(r"[/\\]", path)
-    return "" if path.startswith("/") or ".." in parts or "\0" in path or ":" in parts[0] else path
+    return "" if path.startswith(("/", "\\")) or ".." in parts or "\0" in path or ":" in parts[0] else path
 
 
 def _cell(name: str, value: Any) -> Any:

@@ -35,7 +35,7 @@ class Rescue:
                 "or clip.resolve(not_billed=True).",
                 generation=clip,
             )
-        listed = self._studio.search(record)
+        listed = self._studio.orders.search(record)
         if listed is None:
             message = f"{spec.TITLE} gave no list that can be read, so nothing can be told. Nothing has changed."
             raise SubmitUnknown(message, hint="clip.reconcile() asks again.", generation=clip)
@@ -79,4 +79,4 @@ class Rescue:
 
     def resubmit(self, record: Record) -> None:
         """Send it once more. Raises what a submission raises."""
-        self._studio.resubmit(record)
+        self._studio.orders.resubmit(record)

@@ -2,36 +2,33 @@
 
 import atexit
 import os
-import secrets
 import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from vidgen_nb import providers, settings
 from vidgen_nb.answers import Catalogue, History, Later, Plan, Prices, Providers, Spend
-from vidgen_nb.asking import Asked, ask
 from vidgen_nb.axes import spread
 from vidgen_nb.engine import download, shelf
-from vidgen_nb.engine.loop import result_of
 from vidgen_nb.engine.runner import Runner
-from vidgen_nb.engine.wire import Gateway
-from vidgen_nb.errors import InvalidRequest, MissingKey, Problem, VidgenError
+from vidgen_nb.errors import InvalidRequest, MissingKey, Problem, VidgenError, frameless
 from vidgen_nb.gateways import Gateways
 from vidgen_nb.generation import Generation
 from vidgen_nb.ledger import Ledger, alive
+from vidgen_nb.listing import live_catalogue
 from vidgen_nb.namespace import ProviderNamespace
+from vidgen_nb.orders import Order, Orders, again, worded
 from vidgen_nb.prices import PriceList
 from vidgen_nb.prices import checked as checked_price
-from vidgen_nb.providers.contract import Found, LiveModel, Model, Provider, aliases, model_row
+from vidgen_nb.providers.contract import Provider
 from vidgen_nb.purse import GROUPS, Leave, Purse, checked_budget, entries, sums
-from vidgen_nb.records import SIMULATED_COST, UNKNOWN_COST, Cost, Record, Status, Timing, Warned
+from vidgen_nb.records import Record, Status, Timing
 from vidgen_nb.rescue import Rescue
 from vidgen_nb.searching import Search, whole
 from vidgen_nb.sweep_run import SweepRun
@@ -78,6 +75,7 @@ class Studio:
         timing: The engine's patience.
     """
 
+    @frameless
     def __init__(
         self,
         home: str | os.PathLike[str] | None = None,
@@ -97,7 +95,7 @@ class Studio:
         self.home = settings.find_home(home)
         self.simulate = bool(simulate) or settings.switched_on("VIDGEN_SIMULATE")
         self.embed_limit = embed_limit
-        self._gateways = Gateways(
+        self.gateways = Gateways(
             self._simulated_url if self.simulate else None, keys or {}, base_urls or {}, options or {}
         )
         self._budget = checked_budget(budget, "budget")
@@ -115,6 +113,7 @@ class Studio:
         atexit.register(self.close)
 
     # ── making clips ──────────────────────────────────────────────────────────
+    @frameless
     def generate(
         self,
         prompt: str | None = None,
@@ -149,10 +148,11 @@ class Studio:
             SubmitUnknown: The request left and no usable answer came. `error.generation` has four ways out.
             GenerationFailed: This request was made before, and failed.
         """
-        name = self._gateways.pick(provider)
-        leave = Leave.given(max_cost, allow_unknown_cost)
-        return self._generate(name, prompt, parameters, take, extra, check, leave)
+        asked, leave = worded(prompt, parameters), Leave.given(max_cost, allow_unknown_cost)
+        name = self.gateways.pick(provider)
+        return self.orders.generate(Order(name, asked, take=take, extra=extra, check=check, leave=leave))
 
+    @frameless
     def begin(
         self,
         name: str,
@@ -170,9 +170,10 @@ class Studio:
         Raises what is known before sending; what becomes of the POST shows in the clip.
         """
         leave = Leave.given(max_cost, allow_unknown_cost)
-        clip, _ = self._begin(name, None, parameters, take, extra, check, leave, parent)
-        return clip
+        order = Order(name, parameters, take=take, extra=extra, check=check, leave=leave, parent=parent)
+        return self.orders.begin(order)[0]
 
+    @frameless
     def form(self, provider: str | None = None, **values: Any) -> "Form":
         """A form made from a provider's own parameters; without `provider` it has a choice of them.
 
@@ -187,6 +188,7 @@ class Studio:
 
         return Form(self, provider, values)
 
+    @frameless
     def plan(
         self,
         prompt: str | None = None,
@@ -203,27 +205,11 @@ class Studio:
 
         What a budget or `max_cost` would refuse is a warning here.
         """
-        gateway = self._gateways.to(self._gateways.pick(provider))
-        leave = Leave.given(max_cost, allow_unknown_cost)
-        asked = self._ask(gateway, prompt, parameters, take, extra, check)
-        row, cost = self._known(asked.identity), self._estimate(gateway, asked)
-        new = row is None or row.status is Status.REFUSED
-        request_type = type(asked.request)
-        return Plan(
-            provider=gateway.provider.NAME,
-            method=asked.call.method,
-            url=gateway.base_url + asked.call.path,
-            body=asked.call.json,
-            warnings=(*asked.warnings, *(self._objections(cost, leave) if new else ())),
-            identity=asked.identity,
-            take=take,
-            cost=cost,
-            existing=self._clip(row) if row is not None and not new else None,
-            defaults=tuple(
-                name for name in request_type.model_fields if name not in asked.request.given and name != "model"
-            ),
-        )
+        asked, leave = worded(prompt, parameters), Leave.given(max_cost, allow_unknown_cost)
+        name = self.gateways.pick(provider)
+        return self.orders.plan(Order(name, asked, take=take, extra=extra, check=check, leave=leave))
 
+    @frameless
     def sweep(
         self,
         template: str | Sequence[str] | None = None,
@@ -255,130 +241,30 @@ class Studio:
         Raises:
             InvalidRequest: A word without values, a name that is neither word nor parameter, an empty list …
         """
-        asked = spread(template, axes, takes=takes, pick=self._gateways.pick, home=self.home)
+        asked = spread(template, axes, takes=takes, pick=self.gateways.pick, home=self.home)
         options = {"check": check, "max_cost": max_cost, "allow_unknown_cost": allow_unknown_cost}
         return Sweep(self, asked, skip_invalid=skip_invalid, **options)
 
     def admit(self, name: str) -> None:
         """Say now what would refuse every new clip of a provider: no key, or a run that may not pay."""
-        gateway = self._gateways.to(name)
-        self._purse.open(gateway.provider, gateway.key)
+        gateway = self.gateways.to(name)
+        self.purse.open(gateway.provider, gateway.key)
 
     def enrol(self, run: SweepRun) -> None:
         """Let a sweep run until this Studio closes; the parts which its thread will share are made before it starts."""
-        self.ledger, self._runner  # noqa: B018
+        self.ledger, self.runner  # noqa: B018
         self._sweeps.add(run)
 
     def dismiss(self, run: SweepRun) -> None:
         self._sweeps.discard(run)
 
+    @frameless
     def retake(self, clip: Generation, changes: Mapping[str, Any]) -> Generation:
         """The recipe of a clip with changes; the next take where nothing changes."""
-        record = clip.record
-        given = dict(record.asked)
-        ours = aliases(providers.find(record.provider).Request)
-        control = {"take", "extra", "check", "max_cost", "allow_unknown_cost"}
-        for name, value in changes.items():
-            if name not in control:
-                given.pop(ours.get(name, name), None)
-                given[name] = value
-        free = {"check", "max_cost", "allow_unknown_cost"}  # they change nothing of what is asked for
-        take = changes.get("take", record.take if set(changes) - free else record.take + 1)
-        prompt = given.pop("prompt", None)
-        extra, check = changes.get("extra", record.extra), changes.get("check", True)
-        leave = Leave.given(changes.get("max_cost"), changes.get("allow_unknown_cost", False))
-        return self._generate(record.provider, prompt, given, take, extra, check, leave, parent=record.id)
-
-    def _generate(
-        self,
-        name: str,
-        prompt: str | None,
-        parameters: Mapping[str, Any],
-        take: int,
-        extra: Mapping[str, Any] | None,
-        check: bool,
-        leave: Leave,
-        parent: str = "",
-    ) -> Generation:
-        clip, submission = self._begin(name, prompt, parameters, take, extra, check, leave, parent)
-        if submission is not None:
-            result_of(submission)
-        elif clip.status is Status.SUBMITTING:
-            result_of(self._runner.answered(clip.id))
-        return self._raised(clip)
-
-    def _begin(
-        self,
-        name: str,
-        prompt: str | None,
-        parameters: Mapping[str, Any],
-        take: int,
-        extra: Mapping[str, Any] | None,
-        check: bool,
-        leave: Leave,
-        parent: str,
-    ) -> "tuple[Generation, Future[Record] | None]":
-        """Claim the identity and start the POST: the clip, and the POST's future. None if it was asked for before."""
-        gateway = self._gateways.to(name)
-        asked = self._ask(gateway, prompt, parameters, take, extra, check)
-        row = self.ledger.by_identity(asked.identity)
-        if row is None or row.status is Status.REFUSED:
-            self._purse.open(gateway.provider, gateway.key)
-            asked.kept(self.home)
-        wanted = self._row(gateway, asked, parent)
-        row, mine = self.ledger.intend(wanted, self._purse.guard(wanted.cost, leave))
-        clip = self._clip(row)
-        if not mine:
-            self._join(row)
-            return clip, None
-        self._runner.hold(row, gateway)
-        return clip, self._runner.submit(row.id, asked.call)
-
-    def _ask(
-        self, gateway: Gateway, prompt: str | None, parameters: Mapping[str, Any], take: int, extra: Any, check: bool
-    ) -> Asked:
-        given = dict(parameters)
-        if prompt is not None:
-            if "prompt" in given:
-                raise InvalidRequest("The prompt was given twice. Nothing was sent.", hint="Give it once.")
-            given = {"prompt": prompt, **given}
-        return ask(
-            gateway.provider, given, origin=self._gateways.origin(gateway), home=self.home, options=gateway.options,
-            extra=extra, take_number=take, check=check,
-        )  # fmt: skip
-
-    def _row(self, gateway: Gateway, asked: Asked, parent: str) -> Record:
-        now = time.time()
-        return Record(
-            id=f"{'sim' if self.simulate else 'vg'}-{secrets.token_hex(5)}",
-            identity=asked.identity,
-            provider=gateway.provider.NAME,
-            origin=self._gateways.origin(gateway),
-            model=asked.model,
-            asked=asked.asked,
-            extra=asked.extra,
-            take=asked.take,
-            parent=parent,
-            cost=self._estimate(gateway, asked),
-            created=now,
-            updated=now,
-        )
-
-    def _join(self, row: Record) -> None:
-        """Somebody asked for this before: go on with it where it can go on for free."""
-        held = self._runner.hold(replace(row, reused=True), self._gateways.to(row.provider))
-        if held.status.open or held.status is Status.SUBMITTING:
-            self._runner.follow(row.id)
-        elif held.status is Status.STUCK:
-            self.go_on(held)
-
-    def _raised(self, clip: Generation) -> Generation:
-        bad = {Status.REFUSED, Status.UNKNOWN, Status.FAILED}
-        if clip.status in bad and (error := clip.error) is not None:
-            raise error
-        return clip
+        return self.orders.generate(again(clip.record, changes))
 
     # ── looking back, going on ────────────────────────────────────────────────
+    @frameless
     def history(
         self,
         text: str = "",
@@ -408,9 +294,10 @@ class Studio:
         return History(Later(search.find(self.ledger), self._load), words=search.words, page=page, call=search.call)
 
     def _load(self, ids: Sequence[str]) -> list[Generation]:
-        return [self._clip(row) for row in self.ledger.many(ids)]
+        return [self.clip_of(row) for row in self.ledger.many(ids)]
 
     # ── money ─────────────────────────────────────────────────────────────────
+    @frameless
     def price(
         self,
         provider: str | None = None,
@@ -436,16 +323,17 @@ class Studio:
         if provider is not None:
             name = providers.find(provider).NAME
             if forget:
-                self._prices.forget(name, model)
+                self.prices.forget(name, model)
             else:
-                self._prices.keep(checked_price(name, model, per_second, per_clip, unit))
+                self.prices.keep(checked_price(name, model, per_second, per_clip, unit))
         elif forget or (model, per_second, per_clip, unit) != ("*", None, None, None):
             raise InvalidRequest(
                 "A price is of a provider. Nothing was kept.",
                 hint='vg.price("relaydance", "*", per_second=1.1, unit="CNY")',
             )
-        return Prices(self._prices.own())
+        return Prices(self.prices.own())
 
+    @frameless
     def spend(self, by: str = "provider") -> Spend:
         """What is booked in this home, by "provider", "day" or "model": reserved, charged, refunded, unknown.
 
@@ -458,8 +346,9 @@ class Studio:
     def get(self, id: str) -> Generation | None:
         """The clip of that id, None if this home has none."""
         row = self.ledger.get(id)
-        return self._clip(row) if row is not None else None
+        return self.clip_of(row) if row is not None else None
 
+    @frameless
     def compare(self, *clips: Generation | str) -> "Comparison":
         """Two to six clips side by side: one play button, what differs between their requests, ratings and notes.
 
@@ -476,6 +365,7 @@ class Studio:
         return Comparison(chosen)
 
     # ── sharing ───────────────────────────────────────────────────────────────
+    @frameless
     def export_clips(self, path: str | os.PathLike[str], clips: Iterable[Generation | str] | None = None) -> "Exported":
         """Write finished clips to a zip, with posters, recipes and inputs: beside a notebook, it replays without a key.
 
@@ -493,8 +383,9 @@ class Studio:
             chosen = [(record, self.home) for record in finished(self.ledger.search(limit=-1))]
         else:
             chosen = [(clip.record, clip.home) for clip in self._named(clips)]
-        return write_zip(Path(path).expanduser(), chosen, Secrets(self._gateways.secrets()))
+        return write_zip(Path(path).expanduser(), chosen, Secrets(self.gateways.secrets()))
 
+    @frameless
     def import_clips(self, path: str | os.PathLike[str]) -> History:
         """Take the clips of a zip from `export_clips` into this home: the cells that made them then find them.
 
@@ -509,6 +400,7 @@ class Studio:
         ids = read_zip(Path(path).expanduser(), self.ledger)
         return History([clip for id in reversed(ids) if (clip := self.get(id)) is not None])
 
+    @frameless
     def scan(self, path: str | os.PathLike[str]) -> "Scan":
         """What a notebook holds that should not be shared: keys, signed addresses, embedded media, and where.
 
@@ -516,7 +408,7 @@ class Studio:
         """
         from vidgen_nb.scanning import scan
 
-        return scan(Path(path).expanduser(), self._gateways.secrets())
+        return scan(Path(path).expanduser(), self.gateways.secrets())
 
     def _named(self, clips: Iterable[Generation | str]) -> list[Generation]:
         """Clips by themselves or by their ids, each once. Raises InvalidRequest with everything that is none."""
@@ -536,6 +428,7 @@ class Studio:
             raise InvalidRequest("Not all of these are clips.", problems=problems, hint="vg.history() lists them.")
         return list(found.values())
 
+    @frameless
     def resume(self, id: str | None = None) -> Any:
         """Go on with every unfinished generation, or with the one named, without a new POST.
 
@@ -550,11 +443,11 @@ class Studio:
             rows = [
                 row
                 for row in self.ledger.unfinished()
-                if self._gateways.reach(row) and row.status is not Status.SUBMITTING
+                if self.gateways.reach(row) and row.status is not Status.SUBMITTING
             ]
             for row in rows:
                 self.go_on(row)
-            return History([self._clip(row) for row in reversed(rows)])
+            return History([self.clip_of(row) for row in reversed(rows)])
         found = self.get(id)
         if found is None:
             raise InvalidRequest(f"There is no {id} in {self.home}.", hint="vg.history() lists what there is.")
@@ -562,61 +455,48 @@ class Studio:
             self.go_on(found.record)
         return found
 
+    @frameless
     def reindex(self) -> History:
         """Put every clip whose recipe lies in `clips/` back into the ledger; gives those that were missing there.
 
         For a ledger that was lost or damaged (move it aside first): the files are the truth.
         """
         found = [record for record in shelf.recipes(self.home) if self.ledger.restore(record)]
-        return History([self._clip(record) for record in reversed(found)])
+        return History([self.clip_of(record) for record in reversed(found)])
 
     def go_on(self, record: Record) -> None:
         """Bring an accepted generation home: claims its row if nobody has it, asks the provider; free."""
-        gateway = self._gateways.of(record)
+        gateway = self.gateways.of(record)
         self.ledger  # noqa: B018 (says so if this Studio is closed)
-        record = self._runner.hold(record, gateway)
+        record = self.runner.hold(record, gateway)
         if record.status is Status.STUCK:
             going = Status.RUNNING if record.started else Status.QUEUED
-            self._runner.move(record.id, status=going, reason="", error=None, finished=None).result()
+            self.runner.move(record.id, status=going, reason="", error=None, finished=None).result()
         if not record.status.settled or record.status is Status.STUCK:
-            self._runner.follow(record.id)
+            self.runner.follow(record.id)
 
     def check(self, record: Record) -> None:
-        gateway = self._gateways.of(record)
-        self._runner.hold(record, gateway)
-        self._runner.check(record.id, gateway)
+        gateway = self.gateways.of(record)
+        self.runner.hold(record, gateway)
+        self.runner.check(record.id, gateway)
 
     def decide(self, record: Record, **values: Any) -> None:
         """Write a person's decision over a generation."""
-        self._runner.hold(record, self._gateways.of(record))
-        self._runner.move(record.id, **values).result()
+        self.runner.hold(record, self.gateways.of(record))
+        self.runner.move(record.id, **values).result()
 
-    def search(self, record: Record) -> list[Found] | None:
-        """The provider's tasks, to find a lost submission among them; None where its answer is no whole list."""
-        gateway = self._gateways.of(record)
-        spec: Any = gateway.provider  # `search` and `read_search` are optional in the contract
-        asked = self._ask(gateway, None, record.asked, record.take, record.extra, check=False)
-        reply = self._runner.ask(gateway, spec.search(asked.request, gateway.options), spec.TITLE)
-        found: list[Found] | None = spec.read_search(reply)
-        return found
-
-    def resubmit(self, record: Record) -> None:
-        """Send the POST of an unknown submission once more: only a person may ask for that."""
-        gateway = self._gateways.of(record)
-        asked = self._ask(gateway, None, record.asked, record.take, record.extra, check=False)
-        self._purse.open(gateway.provider, gateway.key)
-        cost = self._estimate(gateway, asked)
-        allow = self._purse.guard(cost, Leave({}, unknown=True))
-        fresh: dict[str, Any] = {"step": "intended", "error": None, "sent": None, "answered": None, "task_id": ""}
-        fresh |= {"cost": cost, "doubts": record.doubts + 1}  # the first submission may have been charged for all that
-        self.decide(record, allow=allow, was=Status.UNKNOWN, status=Status.SUBMITTING, **fresh)
-        result_of(self._runner.submit(record.id, asked.call))
-        self._raised(self._clip(record))
+    def opine(self, record: Record, **values: Any) -> None:
+        """Write down what a person thinks of a clip; it takes no gateway, which an imported clip may not have here."""
+        if (runner := self.__dict__.get("runner")) is not None and runner.holds(record.id):
+            runner.move(record.id, **values).result()
+        else:
+            self.clip_of(self.ledger.amend(record, **values))
 
     # ── catalogue ─────────────────────────────────────────────────────────────
+    @frameless
     def models(self, provider: str | None = None, *, live: bool = False) -> Catalogue:
         """What each model takes, with source and date. live=True asks the provider which ones the key may use."""
-        gateway = self._gateways.to(self._gateways.pick(provider))
+        gateway = self.gateways.to(self.gateways.pick(provider))
         spec = gateway.provider
         if not live:
             return Catalogue(spec.NAME, spec.MODELS)
@@ -629,20 +509,17 @@ class Studio:
             raise InvalidRequest(
                 f"{spec.TITLE} documents no call that lists its models.", hint=f'vg.models("{spec.NAME}")'
             )
-        listed = self._runner.ask(gateway, lister(gateway.options), spec.TITLE)
+        listed = self.runner.ask(gateway, lister(gateway.options), spec.TITLE)
         found = spec.read_models(listed)  # type: ignore[attr-defined]  # the other half of `models`
-        self._prices.remember(spec, self._gateways.origin(gateway), found)
-        rows = [_live_row(model_row(spec, model.name), model) for model in found]
-        told = any(_LIVE.keys() & model.facts.keys() for model in found)
-        note = (
-            f"as {spec.TITLE} lists them now" if told else f"{spec.TITLE} lists the names now; limits are our table's"
-        )
-        return Catalogue(spec.NAME, rows, note=note)
+        self.prices.remember(spec, self.gateways.origin(gateway), found)
+        return live_catalogue(spec, found)
 
+    @frameless
     def list_providers(self) -> Providers:
         """The providers, where their keys were found (never a part of one), and their base URLs."""
-        return self._gateways.table()
+        return self.gateways.table()
 
+    @frameless
     def register(self, provider: Provider, dialect: Any = None) -> None:
         """Make a provider known, and the dialect which the simulator speaks for it."""
         providers.register(provider)
@@ -658,12 +535,12 @@ class Studio:
 
     # ── for Generation ────────────────────────────────────────────────────────
     def record_of(self, row: Record) -> Record:
-        runner = self.__dict__.get("_runner")
+        runner = self.__dict__.get("runner")
         return runner.record(row.id, row) if runner is not None else row
 
     @property
     def inside_loop(self) -> bool:
-        runner = self.__dict__.get("_runner")
+        runner = self.__dict__.get("runner")
         return runner is not None and runner.inside
 
     def settled(self, row: Record) -> "Future[Record]":
@@ -672,17 +549,17 @@ class Studio:
             future: Future[Record] = Future()
             future.set_result(record)
             return future
-        if self._closed or self._forked or not self._runner.follows(row.id):
+        if self._closed or self._forked or not self.runner.follows(row.id):
             self.go_on(record)
-        return self._runner.settled(row.id)
+        return self.runner.settled(row.id)
 
     def watch(self, row: Record, tell: Callable[[Record], None]) -> Callable[[], None]:
         record = self.record_of(row)
-        if not self._runner.holds(row.id):
+        if not self.runner.holds(row.id):
             if record.status.settled and record.status is not Status.STUCK and record.status is not Status.UNKNOWN:
                 return lambda: None
-            self._runner.hold(record, self._gateways.of(record))
-        return self._runner.watch(row.id, tell)
+            self.runner.hold(record, self.gateways.of(record))
+        return self.runner.watch(row.id, tell)
 
     def show(self, clip: Generation, *, embed: bool | None = None) -> None:
         from vidgen_nb.display import live
@@ -701,7 +578,7 @@ class Studio:
         if "vidgen_nb.display.live" in sys.modules:  # nothing was shown otherwise
             sys.modules["vidgen_nb.display.live"].republish(clip)
 
-    def _clip(self, row: Record) -> Generation:
+    def clip_of(self, row: Record) -> Generation:
         with self._lock:
             return self._clips.setdefault(row.id, Generation(self, row)).renewed(row)
 
@@ -729,19 +606,23 @@ class Studio:
         return ledger
 
     @cached_property
+    def orders(self) -> Orders:
+        return Orders(self)
+
+    @cached_property
     def rescue(self) -> Rescue:
         return Rescue(self)
 
     @cached_property
-    def _purse(self) -> Purse:
+    def purse(self) -> Purse:
         return Purse(self._budget, self._allow_paid, simulate=self.simulate)
 
     @cached_property
-    def _prices(self) -> PriceList:
+    def prices(self) -> PriceList:
         return PriceList(self.ledger)
 
     @cached_property
-    def _runner(self) -> Runner:
+    def runner(self) -> Runner:
         return Runner(self.ledger, self._timing, allowed_hosts=self._allow_media_hosts)
 
     @cached_property
@@ -771,7 +652,7 @@ class Studio:
         for shown in ("vidgen_nb.display.live", "vidgen_nb.display.sweep_live"):
             if shown in sys.modules:
                 sys.modules[shown].close_all()
-        for name, end in (("_runner", "close"), ("_simulator", "stop"), ("_ledger", "close")):
+        for name, end in (("runner", "close"), ("_simulator", "stop"), ("_ledger", "close")):
             if name in self.__dict__:
                 getattr(self.__dict__[name], end)()
 
@@ -787,43 +668,10 @@ class Studio:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Studio is not pickled: it holds keys and a running engine")
 
-    def _estimate(self, gateway: Gateway, asked: Asked) -> Cost:
-        """What a new clip of this request would cost."""
-        if self.simulate or not self._has_ledger:
-            return SIMULATED_COST if self.simulate else UNKNOWN_COST
-        return self._prices.estimate(gateway.provider, self._gateways.origin(gateway), asked.model, asked.request)
-
-    def _objections(self, cost: Cost, leave: Leave) -> list[Warned]:
-        """What the budget would say to a clip of this cost."""
-        purse = self._purse
-        ask = self.ledger.ask if self._has_ledger else (lambda question: question(None))
-        why = ask(lambda db: purse.objection(cost, leave, db))
-        return [Warned("", f"{why[0]} generate() refuses that. {why[1]}")] if why else []
-
     @property
-    def _has_ledger(self) -> bool:
+    def has_ledger(self) -> bool:
         """Whether there is one to be asked: a question alone makes no home."""
         return (self.home / settings.LEDGER).is_file()
-
-    def _known(self, identity: str) -> Record | None:
-        return self.ledger.by_identity(identity) if self._has_ledger else None
-
-
-_LIVE = {"durations": "duration", "resolutions": "resolution", "aspectRatios": "aspect_ratio"}
-"""What live catalogues call the limits they tell → our parameter."""
-
-
-def _live_row(known: Model | None, listed: LiveModel) -> Model:
-    """A row of the live catalogue: what the provider tells now, over what our table says."""
-    row = known or Model(listed.name)
-    told = {
-        ours: tuple(listed.facts[theirs])
-        for theirs, ours in _LIVE.items()
-        if isinstance(listed.facts.get(theirs), list)
-    }
-    if not told:
-        return row if known else replace(row, source="live catalogue")
-    return replace(row, takes={**row.takes, **told}, source="live catalogue", checked=time.strftime("%Y-%m-%d"))
 
 
 _AFTER_FORK = "In a forked process use the functions of vg, vg.resume(id) for a clip, or a Studio made there."
@@ -835,6 +683,7 @@ _made_with: dict[str, Any] = {}
 _choosing = threading.Lock()
 
 
+@frameless
 def setup(**arguments: Any) -> Studio:
     """Make the default Studio of vg.generate() and the others; takes Studio's arguments.
 

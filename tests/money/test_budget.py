@@ -14,6 +14,7 @@ import pytest
 import vidgen_nb as vg
 from vidgen_nb import providers
 from vidgen_nb.errors import VidgenError
+from vidgen_nb.orders import Order
 from vidgen_nb.purse import Leave, checked_budget
 from vidgen_nb.records import Status
 from vidgen_nb.simulator.app import Simulator
@@ -226,20 +227,20 @@ def test_the_budget_is_asked_in_the_transaction_that_books(make_studio: MakeStud
     studio = priced(make_studio, budget={"CNY": 6})
     other = make_studio(budget={"CNY": 6})
     leave = Leave({}, unknown=False)
-    gateway = studio._gateways.to("relaydance")
-    asked_for = [studio._ask(gateway, name, {"duration": 5}, 1, None, check=True) for name in ("a fox", "an owl")]
-    wanted = [studio._row(gateway, each, "") for each in asked_for]
+    gateway = studio.gateways.to("relaydance")
+    orders = [Order("relaydance", {"prompt": name, "duration": 5}) for name in ("a fox", "an owl")]
+    wanted = [studio.orders.row(gateway, studio.orders.asked(gateway, order)) for order in orders]
     inside, go_on, asked = threading.Event(), threading.Event(), threading.Event()
     said: list[str] = []
 
     def first(db: sqlite3.Connection) -> None:
-        studio._purse.guard(wanted[0].cost, leave)(db)
+        studio.purse.guard(wanted[0].cost, leave)(db)
         inside.set()
         assert go_on.wait(30)
 
     def second(db: sqlite3.Connection) -> None:
         asked.set()
-        other._purse.guard(wanted[1].cost, leave)(db)
+        other.purse.guard(wanted[1].cost, leave)(db)
 
     def buy() -> None:
         try:
@@ -283,7 +284,7 @@ BUYER = """
 def test_two_kernels_cannot_spend_the_last_of_it_twice(make_studio: MakeStudio, bill: list[Any]) -> None:
     """Three processes buy at once out of one budget of six clips: six POSTs arrive, not one more."""
     studio = priced(make_studio)
-    url = studio._gateways.to("relaydance").base_url
+    url = studio.gateways.to("relaydance").base_url
     command = [sys.executable, "-c", textwrap.dedent(BUYER), url, str(studio.home)]
     buyers = [
         subprocess.Popen([*command, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

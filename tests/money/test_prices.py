@@ -34,7 +34,7 @@ def cost(studio: vg.Studio, **asked: Any) -> vg.Cost:
 
 def remember(studio: vg.Studio, *, days: float = 0, body: Any = CATALOGUE) -> None:
     """A live catalogue of AiToEarn, as it was read some days ago."""
-    studio._prices.remember(aitoearn, "https://aitoearn.cn", aitoearn.read_models(Reply(200, body)))
+    studio.prices.remember(aitoearn, "https://aitoearn.cn", aitoearn.read_models(Reply(200, body)))
     studio.ledger.write("UPDATE listings SET at = at - ?", days * DAY)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from vidgen_nb.errors import InvalidRequest
+from vidgen_nb.orders import Order
 from vidgen_nb.records import Status
 from vidgen_nb.sharing import unpack
 from vidgen_nb.studio import Studio
@@ -48,6 +49,19 @@ def test_what_an_imported_clip_cost_is_no_money_of_this_home(
     assert "imported" in clip.cost.basis
 
 
+def test_an_imported_clip_can_be_rated_without_its_gateway(
+    here: Studio, there: Studio, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    """An opinion is the person's own: it needs neither a key nor the address the clip was made at."""
+    made = make_clip()
+    here.export_clips(tmp_path / "clips.zip")
+    clip = there.import_clips(tmp_path / "clips.zip")[0]
+    there.gateways._base_urls["relaydance"] = "http://127.0.0.1:9"  # another address by now
+    assert clip.id == made.id
+    assert clip.rate(5, note="推近").rating == 5
+    assert there.history("推近")[0].id == clip.id
+
+
 def test_inputs_travel_so_that_a_recipe_runs_again(
     here: Studio, there: Studio, make_clip: MakeClip, tmp_path: Path
 ) -> None:
@@ -55,7 +69,7 @@ def test_inputs_travel_so_that_a_recipe_runs_again(
     (tmp_path / "boat.png").write_bytes(png())
     asked = {"first_frame": str(tmp_path / "boat.png")}
     plan = here.plan(**ASKED, **asked)
-    medium = here._ask(here._gateways.to("relaydance"), None, {"prompt": "x", **asked}, 1, None, True)
+    medium = here.orders.asked(here.gateways.to("relaydance"), Order("relaydance", {"prompt": "x", **asked}))
     medium.kept(here.home)
     form = medium.asked["first_frame"]
     records = [make_clip(asked={"first_frame": form}), make_clip(asked={"first_frame": form, "duration": 8})]
