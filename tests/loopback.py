@@ -75,7 +75,15 @@ class Silence:
     """Read the request, then say nothing until the client gives up."""
 
 
-Answer = Say | Cut | Drip | HangUp | Reset | Silence
+class Played:
+    """An answer of another kind, which plays itself: tests/hostile/toxics.py."""
+
+    def play(self, connection: socket.socket, over: threading.Event) -> None:
+        """Send what it has to send; return, or break off, when it is done or `over`. Then the connection is closed."""
+        raise NotImplementedError
+
+
+Answer = Say | Cut | Drip | HangUp | Reset | Silence | Played
 Script = Callable[[Seen], Answer]
 
 
@@ -135,6 +143,8 @@ class Loopback:
                     connection.sendall(bytes([byte]))
                     if self._over.wait(answer.pause):
                         return
+            elif isinstance(answer, Played):
+                answer.play(connection, self._over)
             elif isinstance(answer, Reset):
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             elif isinstance(answer, Silence):

@@ -1,7 +1,7 @@
 """What the functions answer with: plans, lists of clips, catalogues. Plain values that know how to show themselves."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
 from vidgen_nb.records import UNKNOWN_COST, Cost, Json, Price, Warned
@@ -23,7 +23,7 @@ class Plan:
     provider: str
     method: str
     url: str
-    body: Json
+    body: Json = field(repr=False)
     warnings: tuple[Warned, ...]
     identity: str
     take: int

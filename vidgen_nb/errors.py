@@ -26,9 +26,13 @@ Every error has a `hint`: the next step. Errors about a generation carry it as `
 errors which quote the provider carry its own words as `said` and its code as `code`.
 """
 
+import functools
 import re
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Problem(NamedTuple):
@@ -85,6 +89,30 @@ class VidgenError(Exception):
     def _details(self) -> list[str]:
         said = [f"  It said: {self.said}"] if self.said and self.said not in self.message else []
         return [*said, f"  Next: {self.hint}"] if self.hint else said
+
+
+def frameless(function: Callable[P, T]) -> Callable[P, T]:
+    """For what a person calls: errors of ours, and interrupts, leave it without the frames below it.
+
+    Frames hold arguments, such as keys, signed addresses and media, and `%xmode Verbose` prints them into the notebook.
+    What is no error of ours is a bug, and keeps its traceback; the arguments are gone from this frame all the same.
+    """
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except BaseException as error:
+            raised = error
+        del args, kwargs
+        if isinstance(raised, VidgenError | KeyboardInterrupt):
+            raised.__cause__ = raised.__context__ = raised.__traceback__ = None
+        try:
+            raise raised
+        finally:
+            del raised  # else the error and this frame hold each other
+
+    return call
 
 
 class InvalidRequest(VidgenError, ValueError):

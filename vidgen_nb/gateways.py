@@ -124,7 +124,9 @@ class Gateways:
         for what, given in (("keys", self._keys), ("base_urls", self._base_urls), ("options", self._options)):
             for name in given:
                 if name not in known:
-                    raise InvalidRequest(f"{what} names {name!r}. Nothing was sent.", hint=nearest(name, known))
+                    swapped = what == "keys" and not name.isidentifier()  # the key stands where its provider should
+                    named = "…" if swapped else name
+                    raise InvalidRequest(f"{what} names {named!r}. Nothing was sent.", hint=nearest(name, known))
         for name, values in self._options.items():
             spec = providers.find(name)
             options = [*getattr(spec, "OPTIONS", ()), *(["site"] if hasattr(spec, "SITES") else [])]

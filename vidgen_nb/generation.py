@@ -302,9 +302,8 @@ class Generation:
             given["extra"] = dict(record.extra)
         if record.take != 1:
             given["take"] = record.take
-        plain = (
-            record.provider.isidentifier()
-        )  # and so each name: a row may be a stranger's, and code is pasted and run
+        # code is pasted and run, and a row may be a stranger's: only what is a name stands where names do
+        plain = record.provider.isidentifier()
         if not plain:
             given["provider"] = record.provider
         lines = [json.dumps(record.prompt, ensure_ascii=False)] if "prompt" in record.asked else []

@@ -319,9 +319,18 @@ class Ledger:
                 return self._swap(db, known, {**again, "owner": self.owner.id, "updated": wanted.created}), True
             return known, False
 
-    def restore(self, record: Record) -> bool:
-        """Put a finished row back, out of its recipe. False if the ledger knows the clip, or its request, already."""
+    def restore(self, record: Record, *, unless_refused: bool = False) -> bool:
+        """Put a finished row back, out of its recipe. False if the ledger knows the clip, or its request, already.
+
+        unless_refused: a refused row of the same request bought nothing. It steps aside, and stays to be read.
+        """
         with self._writing() as db:
+            if unless_refused:
+                db.execute(
+                    "UPDATE generations SET identity = identity || ' ' || id, revision = revision + 1 "
+                    "WHERE identity = ? AND status = 'refused' AND id != ?",
+                    (record.identity, record.id),
+                )
             if db.execute(f"INSERT OR IGNORE INTO generations {_VALUES}", _row_of(record)).rowcount != 1:
                 return False
             self._event(db, record, "restored")
@@ -559,7 +568,7 @@ def from_json(values: Mapping[str, Any]) -> Record:
 
 
 def _below(path: str) -> str:
-    """The path, "" where it leads out of the home: what is shown is put into notebooks, and a row may be a stranger's."""
+    """The path, "" where it leads out of the home: a row may be a stranger's, and what is shown lands in notebooks."""
     parts = re.split(r"[/\\]", path)
     return "" if path.startswith(("/", "\\")) or ".." in parts or "\0" in path or ":" in parts[0] else path
 

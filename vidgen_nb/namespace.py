@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from vidgen_nb import providers
 from vidgen_nb.answers import Catalogue, Plan
+from vidgen_nb.errors import frameless
 from vidgen_nb.generation import Generation
 from vidgen_nb.providers.contract import Provider, aliases
 
@@ -39,6 +40,7 @@ class ProviderNamespace:
     def sweep(self) -> Callable[..., "Sweep"]:
         return self._bound(self._studio.sweep)
 
+    @frameless
     def form(self, **values: Any) -> "Form":
         """A form made from this provider's parameters; `values` are filled in at first, as `generate` takes them."""
         return self._studio.form(self._spec.NAME, **values)
@@ -50,6 +52,7 @@ class ProviderNamespace:
     def _bound(self, function: Callable[..., Any]) -> Callable[..., Any]:
         spec = self._spec
 
+        @frameless
         def call(prompt: Any = None, **parameters: Any) -> Any:
             return function(prompt, provider=spec.NAME, **parameters)
 

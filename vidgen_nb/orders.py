@@ -14,6 +14,7 @@ from vidgen_nb.engine.loop import result_of
 from vidgen_nb.engine.wire import Gateway
 from vidgen_nb.errors import InvalidRequest
 from vidgen_nb.generation import Generation
+from vidgen_nb.media.redact import addresses
 from vidgen_nb.providers.contract import Found, aliases
 from vidgen_nb.purse import Leave
 from vidgen_nb.records import SIMULATED_COST, UNKNOWN_COST, Cost, Json, Record, Status, Warned
@@ -124,7 +125,8 @@ class Orders:
         """The provider's tasks, to find a lost submission among them; None where its answer is no whole list."""
         gateway = self._studio.gateways.of(record)
         spec: Any = gateway.provider  # `search` and `read_search` are optional in the contract
-        asked = self.asked(gateway, _as_written(record))
+        order = _as_written(record)
+        asked = self.asked(gateway, replace(order, parameters=addresses(dict(order.parameters))))
         reply = self._studio.runner.ask(gateway, spec.search(asked.request, gateway.options), spec.TITLE)
         found: list[Found] | None = spec.read_search(reply)
         return found

@@ -21,7 +21,7 @@ class Call:
 
     method: Literal["GET", "POST"]
     path: str
-    json: Json = None
+    json: Json = field(default=None, repr=False)  # it may hold media, and addresses that are signed
     params: Mapping[str, str | int] = field(default_factory=dict)
 
 
@@ -30,9 +30,9 @@ class Reply:
     """An HTTP answer as a value: status, parsed JSON (None if it is none), lower-case headers, the text as it came."""
 
     status: int
-    body: Json = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    text: str = ""
+    body: Json = field(default=None, repr=False)  # as above
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    text: str = field(default="", repr=False)
 
     @property
     def ok(self) -> bool:
@@ -139,6 +139,7 @@ def money(amount: float) -> str:
 
 UNKNOWN_COST = Cost()
 SIMULATED_COST = Cost(0, "", "simulated")
+IMPORTED = "imported"  # how the basis of a cost begins that was paid elsewhere
 
 Booking = Literal["free", "reserved", "charged", "refunded", "unknown"]
 
@@ -146,10 +147,10 @@ Booking = Literal["free", "reserved", "charged", "refunded", "unknown"]
 def booking(status: Status, cost: Cost) -> Booking:
     """Where the money of a clip stands, by its status and its cost.
 
-    free: nothing was accepted. reserved: in flight, or stuck. refunded: failed, where the provider documents that it
-    takes nothing. unknown: nobody knows whether it was charged, or how much.
+    free: nothing was accepted, or it was paid for elsewhere. reserved: in flight, or stuck. refunded: failed, where the
+    provider documents that it takes nothing. unknown: nobody knows whether it was charged, or how much.
     """
-    if status is Status.REFUSED or cost == SIMULATED_COST:
+    if status is Status.REFUSED or cost == SIMULATED_COST or cost.basis.startswith(IMPORTED):
         return "free"
     if status is Status.FAILED and cost.refunded:
         return "refunded"

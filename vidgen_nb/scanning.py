@@ -6,17 +6,17 @@ Findings name the place and the kind of a thing, never the thing itself.
 import html
 import json
 import re
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from vidgen_nb.answers import Shown
 from vidgen_nb.errors import InvalidRequest
 from vidgen_nb.media.formats import size_text
+from vidgen_nb.media.redact import base64_forms, signer
 from vidgen_nb.records import Json
 from vidgen_nb.settings import Key
 
@@ -41,10 +41,6 @@ _SHAPES: Mapping[str, str] = {
 }
 _SHAPES_COMPILED = {name: re.compile(pattern) for name, pattern in _SHAPES.items()}
 _URL = re.compile(r"[a-z][a-z0-9+.-]{1,20}://[^\s\"'<>\\`]{4,8000}", re.IGNORECASE)
-_SIGNING = re.compile(
-    r"(?i)^(?:.*signature|sig|sign|.*token|auth_?key|.*access_?key_?id|.*-credential|key-pair-id|policy|api_?key|key|"
-    r"secret|wssecret|hdnea|password)$"
-)
 _DATA_URI = re.compile(
     r"data:((?:image|video|audio)/[\w.+-]{1,40})[^,\"'\s<>]{0,80},([A-Za-z0-9+/_=%\\-]*)", re.IGNORECASE
 )
@@ -175,7 +171,7 @@ class Secrets:
 
     def __init__(self, secrets: Mapping[str, Key]) -> None:
         self._secrets = {place: key.reveal() for place, key in secrets.items()}
-        self._coded = {place: tuple(_base64_forms(secret)) for place, secret in self._secrets.items()}
+        self._coded = {place: tuple(base64_forms(secret)) for place, secret in self._secrets.items()}
 
     def __repr__(self) -> str:
         return f"Secrets({len(self._secrets)} secrets)"
@@ -225,26 +221,15 @@ def _unescaped(text: str) -> str:
     return re.sub(r"\\+([/\"\\])", r"\1", text)
 
 
-def _base64_forms(secret: str) -> Iterator[str]:
-    """What of a secret shows in base64, for each of the three places at which it may begin, in both alphabets."""
-    for before in range(3):
-        data = b"\0" * before + secret.encode()
-        first, last = -(-before * 8 // 6), len(data) * 8 // 6  # letters whose bits are all the secret's
-        letters = b64encode(data).decode()[first:last]
-        yield from dict.fromkeys((letters, letters.replace("+", "-").replace("/", "_")))
-
-
 def _signed(url: str) -> str:
     """The host and the parameter which make an address one that opens by itself; "" where nothing does."""
-    try:
-        parts = urlsplit(url)
-        host, named = parts.hostname or "", parse_qsl(parts.query)
-    except ValueError:
+    by = signer(url)
+    if not by:
         return ""
-    if parts.password:
-        return f"an address at {host} with a password in it"
-    signing = [name for name, value in named if len(value) >= 8 and "…" not in value and _SIGNING.match(name)]
-    return f"an address at {host}, signed by {signing[0].removeprefix('amp;')[:40]}" if signing else ""
+    host = urlsplit(url).hostname or ""
+    return (
+        f"an address at {host} with a password in it" if by == "password" else f"an address at {host}, signed by {by}"
+    )
 
 
 # ── media ─────────────────────────────────────────────────────────────────────

@@ -75,6 +75,16 @@ class Key:
         raise TypeError("a key is not pickled: it would leave this machine's memory")
 
 
+class Keys(dict[str, str]):
+    """Keys as a person gives them, by provider: for the names under which they would stand in a frame or a module."""
+
+    def __repr__(self) -> str:
+        return f"Keys({len(self)})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("keys are not pickled: they would leave this machine's memory")
+
+
 def checked_key(secret: object, found_in: str) -> Key:
     """A key fit for a header. A stray newline or space inside would be quoted in the HTTP library's own error."""
     stripped = secret.strip() if isinstance(secret, str) else ""

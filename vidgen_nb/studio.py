@@ -473,7 +473,7 @@ class Studio:
             going = Status.RUNNING if record.started else Status.QUEUED
             self.runner.move(record.id, status=going, reason="", error=None, finished=None).result()
         if not record.status.settled or record.status is Status.STUCK:
-            self.runner.follow(record.id)
+            self.runner.follow(record.id, anew=record.status is Status.STUCK)
 
     def check(self, record: Record) -> None:
         gateway = self.gateways.of(record)
@@ -690,6 +690,8 @@ def setup(**arguments: Any) -> Studio:
     The same arguments again give the same Studio. Clips of an earlier one stay with it and go on.
     """
     global _default, _made_with
+    if isinstance(arguments.get("keys"), Mapping):
+        arguments["keys"] = settings.Keys(arguments["keys"])
     with _choosing:
         if _default is None or _default._closed or (arguments and arguments != _made_with):
             _default, _made_with = Studio(**arguments), dict(arguments)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vidgen_nb import providers
 from vidgen_nb.axes import Axis, Single, Spread, label
-from vidgen_nb.errors import InvalidRequest, Problem, VidgenError
+from vidgen_nb.errors import InvalidRequest, Problem, VidgenError, frameless
 from vidgen_nb.generation import Generation
+from vidgen_nb.media.redact import unsigned
 from vidgen_nb.providers.contract import aliases
 from vidgen_nb.records import UNKNOWN_COST, Cost
 from vidgen_nb.sweep_run import SweepRun
@@ -80,6 +81,7 @@ class Sweep:
         """What the new clips cost together: one Cost for each unit, and an unknown one if any is not known."""
         return total([row.cost for row in self.rows if row.state == "new"])
 
+    @frameless
     def run(self, parallel: int | Mapping[str, int] | None = None, *, skip_invalid: bool | None = None) -> "SweepRun":
         """Make what is missing. Comes back at once; what exists is joined and costs nothing.
 
@@ -205,5 +207,7 @@ def _literal(value: Any) -> str:
         return f'vg.resume("{value.id}")'
     if isinstance(value, Path):
         return repr(str(value))
-    plain = isinstance(value, str | int | float | Mapping) or value is None
+    if isinstance(value, str):
+        return repr(unsigned(value))  # it stands in the saved notebook
+    plain = isinstance(value, int | float | Mapping) or value is None
     return repr(value) if plain else f"...  # {label('', value)}"

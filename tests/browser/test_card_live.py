@@ -99,6 +99,7 @@ def _press_all(page: NotebookPage) -> None:
     unknown.get_by_role("button", name="Not billed").click()
     expect(unknown).to_contain_text("heard resolve", ignore_case=True)
     unknown.get_by_role("button", name=AGAIN).click()
+    page.page.wait_for_function("performance.now() > document.querySelector('[data-armed]').dataset.armed")
     unknown.get_by_role("button", name=AGAIN).click()
     expect(unknown).to_contain_text("heard resubmit", ignore_case=True)
     unknown.get_by_role("button", name="Copy report").click()

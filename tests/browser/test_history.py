@@ -49,6 +49,11 @@ def test_pages_are_turned_and_kept(open_notebook: OpenNotebook, front: Front) ->
     again = page.reopen_untrusted()
     expect(tiles(again.output(1))).to_have_count(24)
     expect(again.output(1).get_by_text(f"next: {NEXT}")).to_be_visible()
+    again.set_width(360)
+    left, right = (tiles(again.output(1)).nth(n).bounding_box() for n in range(2))
+    assert left
+    assert right
+    assert (left["y"], left["x"] < right["x"]) == (right["y"], True)  # two beside each other
 
 
 def test_money_is_a_table(open_notebook: OpenNotebook, front: Front) -> None:

@@ -342,14 +342,16 @@ def test_adopting_asks_for_the_task_id(mount: Mount) -> None:
 
 
 def test_sending_again_takes_two_presses(mount: Mount) -> None:
-    """What may be charged twice is confirmed; looking away takes the first press back."""
+    """What may be charged twice is confirmed: not by a double click, and looking away takes the first press back."""
     page = mount(CASES["unknown"], facts=SEARCHABLE)
     page.click("#live [data-act=resubmit]")
     assert "Press again" in page.inner_text("#live [data-act=resubmit]")
     page.click("#live [data-act=reconcile]")
     assert "may be charged twice" in page.inner_text("#live [data-act=resubmit]")
     page.click("#live [data-act=resubmit]")
+    page.dblclick("#live [data-act=resubmit]", delay=20)
     assert page.evaluate("sent.slice(1).map(m => m.act)") == ["reconcile"]
+    page.clock.fast_forward(1000)
     page.click("#live [data-act=resubmit]")
     assert page.evaluate("sent.slice(1).map(m => m.act)") == ["reconcile", "resubmit"]
 

@@ -4,6 +4,7 @@ import json
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,25 @@ def test_a_tile_without_a_clip_says_why() -> None:
     assert ">invalid<" in invalid
     assert "duration 3 is not offered" in invalid
     assert ">not sent<" in stopped
+
+
+def test_a_reason_in_a_tile_leaves_its_source_to_the_title() -> None:
+    """A tile has room for what is wrong, not for where that is known from; alive and saved alike."""
+    source = "(docs.example/limits, checked 2026-11-20; check=False sends it anyway)"
+    cell = Cell((0,), "x", invalid=True, reason=f"duration: 3 is not offered: it takes 4 to 15 s {source}")
+    alive = str(sweep.tile(cell, None))
+    assert re.search(r">duration: 3 is not offered: it takes 4 to 15.s<", alive)
+    assert "docs.example/limits" in alive  # in the title
+    saved = sweep_saved.bundle(replace(grid(), cells=(cell,), axes=(axis("duration", ["3 s"]),)), embed_limit=0)
+    assert re.search(r">duration: 3 is not offered: it takes 4 to 15.s<", saved["text/html"])
+
+
+def test_a_tile_counts_the_time_once() -> None:
+    """Without progress the number on the picture is the time that goes by; no second line says it again."""
+    running = make(Status.RUNNING, progress=None, sent=NOW - 20, answered=NOW - 19, started=NOW - 10)
+    tile = str(sweep.tile(Cell((0,), "relaydance", running, FACTS), None))
+    assert 'data-form="clock"' in tile
+    assert 'data-form="spell"' not in tile
 
 
 # ── time left ─────────────────────────────────────────────────────────────────

@@ -97,7 +97,7 @@ CHARACTERS = {
     "lone surrogates": "\ud800<b>\udfff",
     "not characters": "x\ufffe\uffff\ufffa",
     "huge": "<img src=x onerror=alert(1)>" * 4_000,
-    "huge, hidden": "\x1b" * 100_000,
+    "huge, hidden": "\x1b" * 5_000,
 }
 PAYLOADS: dict[str, str] = {
     f"{kind}: {name}": text

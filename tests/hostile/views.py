@@ -21,8 +21,8 @@ from ..display.sweeps import axis
 
 POSTER = data_link("image/jpeg", jpeg(16, 9))
 HTML_PARTS = ("head", "picture", "strip", "body", "foot")
+FEW = (Status.SUCCEEDED, Status.FAILED, Status.UNKNOWN)
 STATES = (Status.RUNNING, Status.SUCCEEDED, Status.FAILED, Status.REFUSED, Status.UNKNOWN, Status.STUCK)
-SAVED = [f"{view}, {status}" for view in ("saved card", "living card") for status in STATES]
 
 
 def record(text: str, status: Status = Status.FAILED, **changes: Any) -> Record:
@@ -69,7 +69,8 @@ def _card(status: Status, *, living: bool) -> Callable[[str, Path], str]:
     return made
 
 
-def _grid(text: str, home: Path) -> Grid:
+def grid(text: str, home: Path) -> Grid:
+    """A sweep with the text in its template, its axes and its clips."""
     axes = [axis(text, [text, "other"]), axis("light", ["dawn", text])]
     cells = [
         Cell((0, 0), text, record(text), facts(text)),
@@ -81,9 +82,9 @@ def _grid(text: str, home: Path) -> Grid:
 
 
 def _living_sweep(text: str, home: Path) -> str:
-    grid = _grid(text, home)
-    tiles = "".join(sweep.tile(cell, POSTER if n == 1 else None) for n, cell in enumerate(grid.cells))
-    return sweep.head(grid) + sweep.bar(grid) + sweep.counts(grid) + sweep.frame(grid) + tiles
+    made = grid(text, home)
+    tiles = "".join(sweep.tile(cell, POSTER if n == 1 else None) for n, cell in enumerate(made.cells))
+    return sweep.head(made) + sweep.bar(made) + sweep.counts(made) + sweep.frame(made) + tiles
 
 
 def _planned_sweep(text: str, home: Path) -> Mapping[str, str]:
@@ -118,9 +119,16 @@ def _plan(text: str, home: Path) -> Mapping[str, str]:
     body = {"prompt": text, text: [text, {"url": text}]}
     return plan_bundle(
         SimpleNamespace(
-            method="POST", url=text, body=body, warnings=[Warned(text, text)], identity=text, take=1,
-            cost=Cost(1, text, text), existing=existing, defaults=[text],
-        )  # fmt: skip
+            method="POST",
+            url=text,
+            body=body,
+            warnings=[Warned(text, text)],
+            identity=text,
+            take=1,
+            cost=Cost(1, text, text),
+            existing=existing,
+            defaults=[text],
+        )
     )
 
 
@@ -150,7 +158,7 @@ def _spend(text: str, home: Path) -> Mapping[str, str]:
 
 
 def _history(text: str, home: Path) -> Mapping[str, str]:
-    views = [clip(text, home, status, rating=None) for status in STATES]
+    views = [clip(text, home, status) for status in FEW]
     return history_bundle(views, 30, matched=[text], turn=[("next", text)])
 
 
@@ -163,13 +171,13 @@ def _saved_form(text: str, home: Path) -> Mapping[str, str]:
 def _board(text: str, home: Path) -> str:
     lines = [form_board.refused(text, text), form_board.ready(Cost(1, text, text), simulated=False)]
     lines += [form_board.wrong(1, [text]), form_board.existing(record(text, Status.RUNNING))]
-    return "".join(lines) + form_board.strip([clip(text, home, status) for status in STATES], text)
+    return "".join(lines) + form_board.strip([clip(text, home, status) for status in FEW], text)
 
 
 def _saved_sweep(text: str, home: Path) -> Mapping[str, str]:
-    grid = _grid(text, home)
-    html = sweep_saved.as_html(grid, {1: player(text)})
-    return {"text/html": html, "text/plain": sweep_saved.as_text(grid)}
+    made = grid(text, home)
+    html = sweep_saved.as_html(made, {1: player(text)})
+    return {"text/html": html, "text/plain": sweep_saved.as_text(made)}
 
 
 def _text_of_cards(text: str, home: Path) -> Mapping[str, str]:

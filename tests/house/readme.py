@@ -10,6 +10,8 @@ from pathlib import Path
 from vidgen_nb import providers
 from vidgen_nb.providers.contract import aliases
 
+from ..hostile.rows import CHAPTERS
+
 README = Path(__file__).parents[2] / "README.md"
 PART = re.compile(r"(<!-- (\w+): generated.*? -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 MEASURED = Path(__file__).parents[1] / "peers" / "measured.json"
@@ -37,7 +39,16 @@ def peers_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-PARTS = {"providers": provider_table, "peers": peers_table}
+def fault_table() -> str:
+    """What can go wrong, and what happens then: a line for each row of the table which the tests run."""
+    lines = ["| | what goes wrong | what happens then |", "|---|---|---|"]
+    for chapter, rows in CHAPTERS.items():
+        lines.append(f"| | **{chapter}** | |")
+        lines += [f"| {row.id} | {row.fault} | {row.then} |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+PARTS = {"providers": provider_table, "peers": peers_table, "faults": fault_table}
 
 
 def written(readme: str) -> str:

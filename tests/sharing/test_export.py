@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from vidgen_nb.errors import InvalidRequest
 from vidgen_nb.orders import Order
-from vidgen_nb.records import Status
+from vidgen_nb.records import Cost, Failure, Status
 from vidgen_nb.sharing import unpack
 from vidgen_nb.studio import Studio
 
@@ -47,6 +48,26 @@ def test_what_an_imported_clip_cost_is_no_money_of_this_home(
     assert clip.cost.amount == 0
     assert "1.40 CNY" in clip.cost.basis
     assert "imported" in clip.cost.basis
+    assert there.spend() == []
+
+
+@pytest.mark.parametrize("cost", [Cost(), Cost(1.4, "CNY", "by your price")])
+def test_an_import_takes_the_place_of_a_refused_request(
+    here: Studio, there: Studio, make_clip: MakeClip, tmp_path: Path, cost: Cost
+) -> None:
+    """Who tried the notebook with a bad key before the zip came replays it all the same: a refusal bought nothing."""
+    made = make_clip(cost=cost)
+    here.export_clips(tmp_path / "clips.zip")
+    refused = Failure("AuthError", "RelayDance accepted nothing (HTTP 401).")
+    tried = replace(made, id="vg-00000000aa", status=Status.SUBMITTING, files=(), revision=1)
+    row, mine = there.ledger.intend(tried)
+    assert mine
+    there.ledger.change(row, status=Status.REFUSED, error=refused)
+    assert list(there.import_clips(tmp_path / "clips.zip")) == [made.id]
+    assert there.generate(**ASKED) == made.id
+    assert [clip.status for clip in there.history()] == [Status.SUCCEEDED, Status.REFUSED]
+    assert list(there.import_clips(tmp_path / "clips.zip")) == [made.id]
+    assert there.spend() == []
 
 
 def test_an_imported_clip_can_be_rated_without_its_gateway(

@@ -142,6 +142,19 @@ def test_an_entry_that_lies_about_its_size_is_refused(there: Studio, good: Zip, 
     refused(there, path, "is no whole zip file|is not the file|is no whole MP4")
 
 
+def test_locked_and_overlapping_entries_are_refused(there: Studio, good: Zip, tmp_path: Path) -> None:
+    """An entry behind a password, one packed in an unknown way, and two that share their bytes, as bombs do."""
+    whole = packed(tmp_path / "evil.zip", good).read_bytes()
+    at = whole.rindex(one(good, ".mp4").encode()) - 46  # the entry in the list at the end of the file
+    other = whole.rindex(one(good, ".jpg").encode()) - 46
+    shared = whole[other + 42 : other + 46]  # where the bytes of the other one begin
+    for place, value in ((8, b"\x01"), (10, b"\x63"), (42, shared)):
+        data = bytearray(whole)
+        data[at + place : at + place + len(value)] = value
+        (tmp_path / "evil.zip").write_bytes(bytes(data))
+        refused(there, tmp_path / "evil.zip", "is no whole zip file|is locked|packed|sha256|no name of an export")
+
+
 def test_no_zip_at_all(there: Studio, good: Zip, tmp_path: Path) -> None:
     """A text, half a zip, one with a flipped byte, none there, a folder, and somebody else's zip."""
     (tmp_path / "text.zip").write_text("hello")

@@ -10,6 +10,7 @@ from vidgen_nb.display import words
 from vidgen_nb.display.gallery import columns
 from vidgen_nb.display.html import Child, Html, el, join, one_line
 from vidgen_nb.display.saved import FONT, LINE, code, tag
+from vidgen_nb.media.redact import redacted, unsigned
 from vidgen_nb.providers.contract import Model, choices
 from vidgen_nb.records import SIMULATED_COST, Cost, Json, Price, Warned, money
 
@@ -118,7 +119,7 @@ def models_bundle(provider: str, rows: Sequence[Model], note: str = "") -> dict[
     head = f"{provider}: {note}" if note else provider
     count = f"{len(rows)} model" if len(rows) == 1 else f"{len(rows)} models"
     html = table(heads, cells, caption=f"{head}, {count}")
-    return {"text/html": str(html), "text/plain": "\n".join([f"{head}, {count}", *columns(plain)])}
+    return {"text/html": str(html), "text/plain": "\n".join([one_line(f"{head}, {count}"), *columns(plain)])}
 
 
 class SumView(Protocol):
@@ -252,7 +253,7 @@ def plan_bundle(plan: PlanView) -> dict[str, str]:
             ),
         ),
     )
-    plain = [f"{plan.method} {plan.url}", *map(_indented, lines)]
+    plain = [one_line(f"{plan.method} {plan.url}"), *map(_indented, lines)]
     plain += [f"{label}: {one_line(text)}" for label, text in facts]
     return {"text/html": str(html), "text/plain": "\n".join(plain)}
 
@@ -291,11 +292,12 @@ def _fact(label: str, text: str) -> Html:
 
 
 def _abridged(value: Json) -> Json:
-    """The body as it will be sent, with long texts cut: media given as data would fill the page, and may be private."""
+    """The body as it will be sent, with long texts cut. Media given as data are private, a signed address is a key."""
     if isinstance(value, str):
         head, comma, _ = value.partition(",")
         if value.startswith("data:") and comma:
             return f"{head[:60]},… ({len(value):,} characters)"
+        value = unsigned(str(redacted(value)))
         return value if len(value) <= _LONG else f"{value[:200]}… ({len(value):,} characters)"
     if isinstance(value, dict):
         return {key: _abridged(item) for key, item in value.items()}

@@ -46,7 +46,7 @@ def scan_bundle(scan: ScanView) -> dict[str, str]:
     if more > 0:
         cells.append(["", f"and {more} more", ""])
         plain.append(f"and {more} more")
-    plain += scan.hints
+    plain += map(one_line, scan.hints)
     heads = [Column("found", keep=True), Column("what"), Column("where")]
     cells += [["", join(hint), ""] for hint in scan.hints]
     return {"text/html": str(table(heads, cells, caption=head)), "text/plain": "\n".join(plain)}

@@ -2,6 +2,8 @@
 // pressed is told. The fields above are ipywidgets: what those leave without a name or a role gets one here.
 
 const PARTS = ["line", "buttons", "tiles"];
+const SETTLE = 700; // ms after an answer, in which a press is the rest of the one before: by then another button may stand there
+const PAID = ["generate", "take"];
 
 async function copy(text, beside) {
   try { await navigator.clipboard.writeText(text); return true; } catch { /* no permission, no focus or no https: the old way */ }
@@ -56,7 +58,7 @@ function render({ model, el }) {
     <div class="vg-last" role="list" aria-label="Last results" data-part="tiles"></div>`;
   el.append(root);
   const place = Object.fromEntries(PARTS.map(name => [name, root.querySelector(`[data-part=${name}]`)]));
-  let form = null, waiting = null, planned = 0;
+  let form = null, waiting = null, planned = 0, quiet = 0;
 
   const say = (act, clip = "") => { try { model.send({ act, view, clip }); } catch { /* the kernel is gone, and nobody hears it */ } };
 
@@ -76,6 +78,7 @@ function render({ model, el }) {
   function press(event) {
     const button = event.target.closest("button[data-act]");
     if (!button || button.disabled || waiting) return;
+    if (PAID.includes(button.dataset.act) && event.timeStamp < quiet) { quiet = event.timeStamp + SETTLE; return; }
     waiting = { act: button.dataset.act, clip: button.dataset.clip ?? "" };
     button.dataset.pressed = ""; // an old kernel hears it only when its cell ends: show at once that it was pressed
     say("fence");
@@ -87,6 +90,7 @@ function render({ model, el }) {
       setTimeout(() => say(waiting.act, waiting.clip), 0);
       return;
     }
+    if (PAID.includes(waiting?.act)) quiet = performance.now() + SETTLE;
     waiting = null;
     for (const button of root.querySelectorAll("[data-pressed]")) delete button.dataset.pressed;
     if (message.act !== "code" || !message.text) return;
@@ -96,6 +100,8 @@ function render({ model, el }) {
     button.textContent = done ? "Copied" : "Copy it from here";
     setTimeout(() => { if (button.isConnected) button.textContent = before; }, 2000);
   }
+
+  const once = event => { if (event.repeat && event.key === "Enter") event.preventDefault(); }; // held down, it pays once
 
   function toggle(event) {
     if ((event.key === "Enter" || event.key === " ") && event.target.matches(".jupyter-widget-Collapse-header")) {
@@ -115,6 +121,7 @@ function render({ model, el }) {
   const listeners = PARTS.map(name => { const listener = () => draw(name); model.on(`change:${name}`, listener); draw(name); return [name, listener]; });
   model.on("msg:custom", receive);
   root.addEventListener("click", press);
+  root.addEventListener("keydown", once);
   attached.observe(root);
 
   return () => {

@@ -64,7 +64,7 @@ def _text(views: Sequence[Viewed], count: str, turn: Sequence[tuple[str, str]]) 
         )
         for view in views
     ]
-    pages = [f"{which}: {call}" for which, call in turn]
+    pages = [one_line(f"{which}: {call}") for which, call in turn]
     return "\n".join([*columns(rows), f"{count}, unknown first, then newest" if rows else "no clips", *pages])
 
 
@@ -80,8 +80,9 @@ def _html(views: Sequence[Viewed], count: str, matched: Sequence[str], turn: Seq
     tiles = el(
         "div",
         {
-            "style": "margin:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(176px,1fr));gap:16px 12px;"
-            "padding:16px"
+            # two beside each other where a cell is narrower than two tiles
+            "style": "margin:0;display:grid;gap:16px 12px;padding:16px;"
+            "grid-template-columns:repeat(auto-fill,minmax(min(176px,calc(50% - 6px)),1fr))"
         },
         *(_tile(view, matched) for view in views),
     )

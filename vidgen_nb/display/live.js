@@ -3,6 +3,7 @@
 const HTML = ["head", "picture", "strip", "body", "foot"];
 const PARTS = ["state", "shape", "ratio", "label", "word", "given", ...HTML];
 const NB = "\u00a0";
+const CONFIRM = 700; // ms after which a second press confirms: before, it is the rest of a double click
 const SWAP = 400; // ms in which a finished card is replaced by a static one: bytes asked for sooner would travel for nothing
 
 // The same writing as words.py
@@ -133,15 +134,16 @@ function render({ model, el }) {
     if (!button || button.disabled) return;
     const { act, ask, sure } = button.dataset;
     if (ask) { button.hidden = true; const form = button.nextElementSibling; form.hidden = false; form.querySelector("input").focus(); return; }
-    if (sure && !("armed" in button.dataset)) { arm(button, sure); return; }
+    if (sure && !("armed" in button.dataset)) { arm(button, sure, event.timeStamp + CONFIRM); return; }
+    if (sure && event.timeStamp < Number(button.dataset.armed)) return;
     say(act);
     if (act === "code" || act === "report") return;
     button.disabled = true; // an old kernel hears it only when its cell ends: show at once that it was pressed
     later(3000, () => { button.disabled = false; });
   }
-  function arm(button, words) {
+  function arm(button, words, from) {
     const line = button.querySelector("span"), before = line.textContent;
-    button.dataset.armed = ""; line.textContent = words;
+    button.dataset.armed = from; line.textContent = words;
     const disarm = () => { delete button.dataset.armed; line.textContent = before; button.removeEventListener("blur", disarm); };
     button.addEventListener("blur", disarm);
     later(6000, disarm);
@@ -163,6 +165,7 @@ function render({ model, el }) {
       if (event.key === "Escape" && at.form) close(at.form);
       return;
     }
+    if (event.key === "Enter" && event.repeat) event.preventDefault(); // held down, it is one press
     if (event.key === "Enter" || (event.key === " " && at.matches("button, a"))) { event.stopPropagation(); return; }
     const video = card.querySelector("video[src]");
     if (!video) return;

@@ -273,7 +273,8 @@ def tile(cell: Cell, poster: Link | None) -> Html:
     """One tile, alive: the picture or what stands in its place, and one line."""
     state = cell.state
     if cell.record is None or cell.facts is None:
-        reason = el("div", {"class": "vg-wait"}, el("span", None, shown(cell.reason, 90))) if cell.reason else None
+        why = shown(words.without_source(cell.reason), 90)
+        reason = el("div", {"class": "vg-wait"}, el("span", None, why)) if why else None
         line = el("div", {"class": "vg-line"}, el("span", {"class": "vg-word"}, shape(_status(state), 0), state))
         picture = el("div", {"class": "vg-pic", "title": shown(cell.reason, 400) or None}, reason)
         return el("div", {"class": "vg-tilebody", "data-state": state}, picture, line)
@@ -287,7 +288,8 @@ def tile(cell: Cell, poster: Link | None) -> Html:
     elif record.status.settled:
         inside = [el("div", {"class": "vg-wait"}, el("span", None, instead(record)))]
     elif record.status is not Status.QUEUED:
-        about = ticking(said.measure)
+        twice = isinstance(said.big, Tick) and isinstance(said.measure, Tick) and said.measure.form == "spell"
+        about = None if twice else ticking(said.measure)  # the number is the time that goes by, already
         inside = [el("div", {"class": "vg-wait"}, el("b", None, ticking(said.big)), about), _live_track(share)]
     fact = el("span", {"class": "vg-fact vg-clip1"}, fact_of(record)) if fact_of(record) else None
     if record.status in _OPENS:

@@ -1,6 +1,5 @@
 """The plan of a sweep as a table: what is new, what exists, what cannot be made and why, and what it costs."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -61,11 +60,6 @@ def _state(row: Any) -> str:
     return row.reason if row.state == "invalid" else _WORDS[row.state]
 
 
-def _short(reason: str) -> str:
-    """A reason without the source of the limit, which stands in the title."""
-    return re.sub(r"\s\([^()]*check=False[^()]*\)", "", reason)
-
-
 def _cost(row: Any) -> str:
     if row.state == "new":
         return f"0, {row.cost.basis}" if row.cost.basis == "simulated" else words.amount(row.cost)
@@ -87,12 +81,12 @@ def _warnings(view: SweepView) -> list[str]:
 def _text(view: SweepView) -> str:
     heads = ["#", *(axis.name for axis in view.axes), "state", "cost"]
     rows = [
-        [str(number), *_labels(view, row), one_line(_short(_state(row)), 120), _cost(row)]
+        [str(number), *_labels(view, row), one_line(words.without_source(_state(row)), 120), _cost(row)]
         for number, row in _listed(view)
     ]
     more = len(view.rows) - len(rows)
-    lines = [title(view), price(view), *columns([heads, *rows]), *([f"… {more} more"] if more else [])]
-    return "\n".join([*lines, *_warnings(view), _next(view).replace("`", "")])
+    lines = [title(view), one_line(price(view)), *columns([heads, *rows]), *([f"… {more} more"] if more else [])]
+    return "\n".join([*lines, *map(one_line, _warnings(view)), _next(view).replace("`", "")])
 
 
 def _listed(view: SweepView) -> list[tuple[int, Any]]:
@@ -143,7 +137,7 @@ def _row(view: SweepView, number: int, row: Any) -> Html:
     labels = [
         _cell("td", el("span", {"lang": words.language(label), "title": label}, label)) for label in _labels(view, row)
     ]
-    said = el("span", {"title": _state(row)}, _short(_state(row)))
+    said = el("span", {"title": _state(row)}, words.without_source(_state(row)))
     state = join(_disc(), said) if row.state == "invalid" else said
     cells = [_cell("td", str(number), right=True), *labels, _cell("td", state), _cell("td", _cost(row), right=True)]
     return el("tr", {"style": _ground(row.state == "invalid")}, *cells)

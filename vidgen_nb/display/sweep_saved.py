@@ -68,7 +68,7 @@ def as_text(grid: Grid) -> str:
         more = (
             [record.id, clip(record).split(" · ", 1)[0], words.cost(record)]
             if record is not None
-            else [one_line(cell.reason, 60)]
+            else [one_line(words.without_source(cell.reason), 60)]
         )
         rows.append([*(shown(label, 40) for label in labels), cell.state, *more])
     rest = [f"… {len(grid.cells) - _IN_TEXT} more"] if len(grid.cells) > _IN_TEXT else []
@@ -210,7 +210,7 @@ def _picture(cell: Cell, ratio: float, player: Player | None) -> Html:
 def _said(cell: Cell) -> str:
     """What stands where a picture would be."""
     if cell.record is None or cell.facts is None:
-        return shown(cell.reason, 90)
+        return shown(words.without_source(cell.reason), 90)
     if cell.record.status.settled:
         return instead(cell.record)
     big = face(cell.record, cell.facts).big

@@ -318,6 +318,11 @@ class Tick:
 Line = str | Tick
 
 
+def without_source(reason: str) -> str:
+    """Why a request cannot be made, without the source of the limit: where room is short, that stands in a title."""
+    return re.sub(r"\s\([^()]*check=False[^()]*\)", "", reason)
+
+
 def still(line: Line, now: float) -> str:
     """The line as it stood at `now`."""
     return line if isinstance(line, str) else line.still(now)

@@ -1,9 +1,11 @@
 """A clip on its way home: streamed to a temporary file, checked to be whole, renamed. Nothing paid for is deleted."""
 
 import asyncio
+import filecmp
 import hashlib
 import ipaddress
 import os
+import re
 import socket
 import time
 import urllib.request
@@ -14,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
 
-from vidgen_nb.engine.wire import Gateway, Wire, WireBroken, chunks
+from vidgen_nb.engine.wire import Admit, Gateway, Wire, WireBroken, as_sent, chunks
 from vidgen_nb.media.formats import magic_suffix
 from vidgen_nb.media.mp4 import whole_mp4
 from vidgen_nb.records import Timing
@@ -74,12 +76,13 @@ async def fetch(
     """
     try:
         for _ in range(REDIRECTS + 1):
-            await check_address(url, gateway, allowed)
+            url = as_sent(url)
+            admit = await check_address(url, gateway, allowed)
             # the key goes only to the base URL's own origin: New API serves its media there, behind the key
             key_for = gateway if origin_of(url) == gateway.origin else None
-            async with wire.stream(url, key_for) as response:
+            async with wire.stream(url, key_for, admit) as response:
                 if response.status_code in {301, 302, 303, 307, 308}:
-                    url = urljoin(url, response.headers.get("location", ""))
+                    url = _redirected(url, response.extensions["location"])
                     continue
                 if response.status_code in {403, 404, 410}:
                     raise LinkExpired(f"HTTP {response.status_code}")
@@ -102,6 +105,13 @@ async def fetch(
     else:
         reason = f"more than {REDIRECTS} redirects"
     raise Trouble(reason)
+
+
+def _redirected(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:  # brackets which hold no address
+        return ""
 
 
 async def _save(body: AsyncIterator[bytes], file: BinaryIO, total: int | None, timing: Timing, tell: Tell) -> "_Body":
@@ -154,9 +164,18 @@ def _checked(path: Path, body: _Body, total: int | None) -> Fetched:
         return Fetched(path, body.sha256, body.size)
     if not matched:
         raise Trouble(f"{body.size} bytes came, and they are no whole MP4")
-    kept = path.with_name(path.name.removeprefix(".").split(".")[0] + "_received" + magic_suffix(path))
+    raise NotAVideo(_put_aside(path))
+
+
+def _put_aside(path: Path) -> Path:
+    """Keep a body that is no MP4 beside the clips, never in place of another one that came before."""
+    name, suffix, number = path.name.removeprefix(".").split(".")[0] + "_received", magic_suffix(path), 1
+    kept = path.with_name(name + suffix)
+    while kept.exists() and not filecmp.cmp(path, kept, shallow=False):
+        number += 1
+        kept = path.with_name(f"{name}_{number}{suffix}")
     path.replace(kept)
-    raise NotAVideo(kept)
+    return kept
 
 
 def sweep(clips: Path, lives: Callable[[str], bool]) -> None:
@@ -169,45 +188,68 @@ def sweep(clips: Path, lives: Callable[[str], bool]) -> None:
 
 
 # ── which addresses may be fetched ────────────────────────────────────────────
-async def check_address(url: str, gateway: Gateway, allowed: Collection[str]) -> None:
-    """Let a media URL pass, or raise AddressRefused naming host and address, before anything connects."""
+async def check_address(url: str, gateway: Gateway, allowed: Collection[str]) -> Admit | None:
+    """Let a media URL pass, or raise AddressRefused naming host and address, before anything connects.
+
+    url: as `as_sent` gives it. The result judges the address of the connection in the same way; None: it is trusted.
+    """
+    if not url:
+        raise AddressRefused("its address cannot be read")
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".").lower()
     if parts.scheme not in {"http", "https"} or not host:
         raise AddressRefused(f"its address begins with {parts.scheme[:20] or 'nothing'}:, not with https:")
-    if origin_of(url) == gateway.origin or host in {name.lower() for name in allowed}:
-        return
+    try:
+        origin = origin_of(url)
+    except ValueError:
+        raise AddressRefused("its port is none") from None
+    if origin == gateway.origin or host in {name.lower() for name in allowed}:
+        return None
     literal = _literal(host)
-    if literal is None and _behind_proxy(parts.scheme, host):
-        return  # the proxy resolves the name, so its address cannot be judged here
-    addresses = [literal] if literal else await _resolve(host)
-    for address in addresses:
-        if not _public(address):
-            where = f"{host} ({address})" if str(address) != host else host
+    if literal is None and not _NAME.fullmatch(host):
+        raise AddressRefused(f"{host[:80]} is the name of no host")
+
+    def admit(address: str) -> None:
+        if not _public(_ip(address)):
+            where = f"{host} ({address})" if address != host else host
             raise AddressRefused(f"its host {where} is not on the public internet")
+
+    if literal is not None:
+        admit(str(literal))
+    elif not _behind_proxy(parts.scheme, host):  # a proxy resolves the name, so its address cannot be judged here
+        for address in await _resolve(host):
+            admit(address)
+    return admit
 
 
 def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The address a host spells, in any spelling the resolver takes: 2130706433, 0177.1, 0x7f.1, ::ffff:7f00:1."""
     with suppress(ValueError):
-        return ipaddress.ip_address(host.partition("%")[0])
+        return _ip(host)
     with suppress(OSError):
         return ipaddress.ip_address(socket.inet_aton(host))
     return None
 
 
-async def _resolve(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+def _ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    return ipaddress.ip_address(address.partition("%")[0])  # without the zone
+
+
+async def _resolve(host: str) -> list[str]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         found = []
     if not found:
         raise Trouble(f"the media host {host} was not found")
-    return [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    return [str(entry[4][0]) for entry in found]
 
 
+_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")  # as it goes to the resolver: names in other alphabets are xn--…
 _FAKE = ipaddress.ip_network("198.18.0.0/15")  # proxies answer with these in place of the real address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_PROTOCOLS = ipaddress.ip_network("192.0.0.0/24")  # one cloud has its metadata there; older Pythons call it global
+_UNICAST = ipaddress.ip_network("2000::/3")  # all of IPv6 that is given out; the rest has uses of its own
 
 
 def _public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
@@ -217,7 +259,9 @@ def _public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
         inner = address.ipv4_mapped or address.sixtofour
         if inner is not None:
             return _public(inner)
-    return (address.is_global and not address.is_multicast) or address in _FAKE
+        if address not in _UNICAST:
+            return False
+    return (address.is_global and not address.is_multicast and address not in _PROTOCOLS) or address in _FAKE
 
 
 def _behind_proxy(scheme: str, host: str) -> bool:

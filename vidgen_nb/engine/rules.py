@@ -7,11 +7,14 @@ generation forward: trouble on the way is trouble of the network, never a failur
 import json
 import math
 import re
+from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from vidgen_nb.media.redact import without_secrets
 from vidgen_nb.providers.contract import (
     HTTP_REFUSALS,
     Found,
@@ -30,6 +33,8 @@ LONGEST_RETRY_AFTER = 60.0  # seconds: a longer wait is the person's decision
 MISSES = 3  # in a row, over MISSES_SPAN seconds, before a task counts as gone
 MISSES_SPAN = 300.0
 FRESH_LINKS = 3  # how often an expired media link is asked for anew
+_MOST_WORDS = 100_000  # characters of a message, or of an answer that is no JSON, to find a few words in
+MOST_SAID = 4000  # characters of a provider's own words which are kept; a message can be as long as a whole answer
 _TASK_ID = re.compile(r"[\w:.\-]{1,128}", re.ASCII)
 
 
@@ -58,12 +63,11 @@ def judge(provider: Provider, outcome: Outcome, *, attempt: int, now: float) -> 
     if refusal := _refusal(provider, reply, now):
         return Verdict(_refused(refusal, now), retry_after=_worth_waiting(refusal, reply, attempt, now))
     if not reply.ok:
-        said = error_words(reply)[1]
-        return Verdict(_unknown(f"the answer was HTTP {reply.status}", now, said))
+        return Verdict(_unknown(f"the answer was HTTP {reply.status}", now, words(reply)[1]))
     reading = provider.read_submit(reply if outcome.fate == "answered" else replace(reply, body=mend(reply.text)))
     if not _TASK_ID.fullmatch(reading.task_id):
         detail = "the answer broke off" if outcome.fate == "cut" else "the answer holds no task id"
-        return Verdict(_unknown(detail, now, error_words(reply)[1]))
+        return Verdict(_unknown(detail, now, words(reply)[1]))
     if outcome.fate == "cut":
         return Verdict(_unknown("the answer broke off after the task id", now), candidate=reading.task_id)
     return Verdict(accepted(provider, reading, now), urls=reading.urls or reading.paths)
@@ -81,8 +85,9 @@ def unreadable(now: float) -> Verdict:
 
 def accepted(provider: Provider, reading: Reading, now: float) -> dict[str, Any]:
     """The values of a task which the provider took. How it ended, if it says so already, the first poll will see."""
+    reading = _keepable(reading)
     running = status_of(provider, reading.word) is Status.RUNNING and bool(reading.word)
-    values = {"task_id": reading.task_id, "word": reading.word, "answered": now, "error": None}
+    values = {"task_id": reading.task_id, "word": quoted(reading.word), "answered": now, "error": None}
     values |= {"status": Status.RUNNING, "started": now} if running else {"status": Status.QUEUED}
     told = _told(reading)
     return values | ({"cost": told} if told != UNKNOWN_COST else {})
@@ -109,7 +114,7 @@ def settled(estimate: Cost, told: Cost) -> Cost:
 
 def _refusal(provider: Provider, reply: Reply, now: float) -> Failure | None:
     if reply.status in {307, 308}:  # the provider did not read the request: it named another place for it
-        moved = reply.headers.get("location", "another address").split("?")[0]
+        moved = _without_secrets(reply.headers.get("location", "another address").split("?")[0].split("#")[0])
         return Failure(
             "ProviderRefused",
             f"The base URL of {provider.TITLE} moved to {moved}.",
@@ -120,9 +125,29 @@ def _refusal(provider: Provider, reply: Reply, now: float) -> Failure | None:
         kind = HTTP_REFUSALS.get(reply.status)
     if kind is None:
         return None
-    code, said = error_words(reply)
+    code, said = words(reply)
     retry_at = now + wait if kind == "RateLimited" and (wait := retry_after(reply, now)) is not None else None
-    return Failure(kind, f"{provider.TITLE} accepted nothing (HTTP {reply.status}).", said, code, retry_at=retry_at)
+    message = f"{provider.TITLE} accepted nothing (HTTP {reply.status})."
+    return Failure(kind, message, quoted(said), quoted(code), retry_at=retry_at)
+
+
+def words(reply: Reply) -> tuple[str, str]:
+    """Code and message of an error as they may be kept and shown: a provider quotes what it was sent, and its links."""
+    code, said = error_words(replace(reply, text=_without_secrets(reply.text)))
+    return _without_secrets(code), _without_secrets(said)
+
+
+def _keepable(reading: Reading) -> Reading:
+    """A reading whose words may be kept; its addresses are for the download alone."""
+    told: dict[str, Any] = {
+        name: _without_secrets(getattr(reading, name)) for name in ("word", "said", "code", "usage")
+    }
+    return replace(reading, **told)
+
+
+def _without_secrets(text: str) -> str:
+    kept: str = without_secrets(text[:_MOST_WORDS])
+    return kept
 
 
 def _worth_waiting(refusal: Failure, reply: Reply, attempt: int, now: float) -> float | None:
@@ -140,7 +165,12 @@ def _refused(failure: Failure, now: float) -> dict[str, Any]:
 
 def _unknown(detail: str, now: float, said: str = "") -> dict[str, Any]:
     message = f"The request left, and no usable answer came: {detail}. Charged once or not at all."
-    return {"status": Status.UNKNOWN, "error": Failure("SubmitUnknown", message, said), "answered": now}
+    return {"status": Status.UNKNOWN, "error": Failure("SubmitUnknown", message, quoted(said)), "answered": now}
+
+
+def quoted(said: str) -> str:
+    """A provider's own words as they are kept: the beginning will do."""
+    return said if len(said) <= MOST_SAID else said[: MOST_SAID - 1] + "…"
 
 
 def retry_after(reply: Reply, now: float) -> float | None:
@@ -154,25 +184,33 @@ def retry_after(reply: Reply, now: float) -> float | None:
         return None
 
 
+# A string, perhaps broken off, or a mark. Possessive: a stranger's text must not make the search quadratic or hungry.
+_JSON_MARK = re.compile(r'"(?:[^"\\]|\\.)*+"?|[{}\[\],]', re.DOTALL)
+_MENDED = 1 << 18  # characters: a task id stands near the beginning of its answer
+_MEND_TRIES, _MEND_DEPTH = 100, 100
+
+
 def mend(text: str) -> Any:
-    """The JSON that a broken-off text began with, cut behind its last whole value and closed; None if there is none."""
-    closers: list[str] = []
-    best = ""
-    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[{}\[\],]', text):
+    """The JSON that a broken-off text began with, cut behind its last whole value and closed; None if there is none.
+
+    Of a text without end only the beginning is looked at.
+    """
+    text, closers = text[:_MENDED], ""
+    candidates: deque[tuple[int, str]] = deque(maxlen=_MEND_TRIES)
+    for token in _JSON_MARK.finditer(text):
         mark = token.group()
         if mark in "{[":
-            closers.append("}" if mark == "{" else "]")
-        elif mark in "}]" and closers:
-            closers.pop()
+            closers = ("}" if mark == "{" else "]") + closers
+            if len(closers) > _MEND_DEPTH:
+                break
+        elif mark in "}]":
+            closers = closers[1:]
         # a candidate behind every comma, string and closing: the longest that parses wins
-        end = token.start() if mark == "," else token.end()
-        candidate = text[:end] + "".join(reversed(closers))
-        try:
-            json.loads(candidate)
-        except ValueError:
-            continue
-        best = candidate
-    return json.loads(best) if best else None
+        candidates.append((token.start() if mark == "," else token.end(), closers))
+    for end, closing in reversed(candidates):
+        with suppress(ValueError):
+            return json.loads(text[:end] + closing)
+    return None
 
 
 # ── searching for a lost submission ───────────────────────────────────────────
@@ -207,6 +245,7 @@ def matches(record: Record, found: Sequence[Found]) -> tuple[list[Found], list[F
 class Patience:
     """What the polls of one task have been through, in this process."""
 
+    since: float = 0.0  # age of the task from which its deadline counts: a person who resumes it gives it a new one
     polls: int = 0
     trouble: int = 0  # troubled polls in a row
     misses: int = 0  # "no such task" in a row
@@ -233,12 +272,12 @@ def absorb(
     asked = replace(patience, polls=patience.polls + 1, retry_after=None)
     if record.status.settled and record.status is not Status.STUCK:
         return Absorbed({}, asked)  # a terminal state absorbs
-    reading = provider.read_poll(reply) if reply is not None and reply.ok else Reading()
+    reading = _keepable(provider.read_poll(reply)) if reply is not None and reply.ok else Reading()
     if reply is None or not reading.word:
         return _trouble(provider, record, asked, reply, now=now, age=age, timing=timing)
 
     calm = replace(asked, trouble=0, misses=0, missed_since=None)
-    values: dict[str, Any] = {"unreachable_since": None, "needs_key": False, "word": reading.word}
+    values: dict[str, Any] = {"unreachable_since": None, "needs_key": False, "word": quoted(reading.word)}
     told, status = _told(reading), status_of(provider, reading.word)
     if status is Status.FAILED and told.amount is None and getattr(provider, "FAILED_ARE_FREE", False):
         told = replace(told, refunded=True)
@@ -258,7 +297,7 @@ def absorb(
         if age - since >= timing.no_media_grace:
             return Absorbed(values | stuck("no_media", "it says succeeded and names no file", now), calm)
         return Absorbed(values, replace(calm, lacking_since=since))
-    if age >= timing.deadline:
+    if age - patience.since >= timing.deadline:
         return Absorbed(values | stuck("deadline", f"no result after {timing.deadline / 3600:.0f} hours", now), calm)
     if status is Status.RUNNING and record.status in {Status.QUEUED, Status.STUCK}:
         values |= {"status": Status.RUNNING, "started": record.started or now, "error": None, "reason": ""}
@@ -268,9 +307,10 @@ def absorb(
 def _failed(provider: Provider, record: Record, reading: Reading, now: float) -> dict[str, Any]:
     if record.status is Status.DOWNLOADING:  # it was a success before: that is taken back only if a person asks again
         ended = stuck("no_media", "it said succeeded before the file was here, and now it says failed", now)
-        return ended | {"error": replace(ended["error"], said=reading.said, code=reading.code)}
+        return ended | {"error": replace(ended["error"], said=quoted(reading.said), code=quoted(reading.code))}
     kind = failure_kind(reading.code, reading.said)
-    failure = Failure(kind, f"{provider.TITLE} could not make the clip.", reading.said, reading.code)
+    message = f"{provider.TITLE} could not make the clip."
+    failure = Failure(kind, message, quoted(reading.said), quoted(reading.code))
     return {"status": Status.FAILED, "error": failure, "finished": now}
 
 

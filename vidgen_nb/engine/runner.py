@@ -24,7 +24,7 @@ from vidgen_nb.engine.wire import Gateway, Wire
 from vidgen_nb.errors import InvalidRequest, LedgerUnavailable, VidgenError
 from vidgen_nb.ledger import Allow, Conflict, Ledger
 from vidgen_nb.media.redact import without_secrets
-from vidgen_nb.providers.contract import Task, error_words, refusal_kind
+from vidgen_nb.providers.contract import Task, refusal_kind
 from vidgen_nb.records import TRANSIENT, Call, Outcome, Record, Reply, Status, Timing
 
 DOWNLOADS_AT_ONCE = 3
@@ -44,7 +44,7 @@ class _Job:
     record: Record
     gateway: Gateway
     patience: rules.Patience = field(default_factory=rules.Patience)
-    born: float = 0.0  # monotonic time at which the task was accepted
+    born: float | None = None  # monotonic time at which the task was accepted
     handed: tuple[str, ...] = ()  # videos which the answer to the POST named
     due: float | None = None
     busy: bool = False
@@ -105,10 +105,13 @@ class Runner:
         future.add_done_callback(self._submitting.discard)
         return future
 
-    def follow(self, id: str) -> None:
-        """Poll an accepted generation until it is home, claiming its row if its owner has died; free."""
+    def follow(self, id: str, *, anew: bool = False) -> None:
+        """Poll an accepted generation until it is home, claiming its row if its owner has died; free.
+
+        anew: it was stuck, and a person goes on: its deadline begins again.
+        """
         self._jobs[id].followed = True
-        self._loop.run(self._follow(self._jobs[id]))
+        self._loop.run(self._follow(self._jobs[id], anew))
 
     def check(self, id: str, gateway: Gateway | None = None) -> None:
         """Ask the provider now."""
@@ -123,7 +126,7 @@ class Runner:
         reply = outcome.reply if outcome.fate == "answered" else None
         if reply is not None and reply.ok and refusal_kind(gateway.provider, reply) is None:
             return reply
-        code, said = error_words(reply) if reply is not None else ("", "")
+        code, said = rules.words(reply) if reply is not None else ("", "")
         kind = (refusal_kind(gateway.provider, reply) if reply is not None else None) or "VidgenError"
         detail = f"HTTP {reply.status}" if reply is not None else outcome.detail
         error: VidgenError = getattr(errors, kind)(f"{title} gave no answer to use: {detail}.", said=said, code=code)
@@ -295,12 +298,11 @@ class Runner:
         return rules.accepted(provider, replace(reading, task_id=candidate), time.time()) if reading.word else None
 
     # ── polling ───────────────────────────────────────────────────────────────
-    async def _follow(self, job: _Job) -> None:
+    async def _follow(self, job: _Job, anew: bool) -> None:
         row = await self._on_disk(self.ledger.claim, job.saved, time.time())
         self._publish(job, row, saved=row)
         if row.status.open:
-            job.patience = rules.Patience()
-            job.born = time.monotonic() - max(0.0, time.time() - (row.answered or row.created))
+            job.patience = rules.Patience(since=_age(job) if anew else job.patience.since)
             self._schedule(job, 0.0)
         elif row.status is Status.SUBMITTING:
             self._schedule(job, FOREIGN_GAP)
@@ -321,13 +323,11 @@ class Runner:
             job.patience,
             outcome,
             now=time.time(),
-            age=time.monotonic() - job.born,
+            age=_age(job),
             timing=self.timing,
         )
         job.patience = seen.patience
-        wait = rules.next_wait(job.patience, age=time.monotonic() - job.born, timing=self.timing) * random.uniform(
-            0.9, 1.1
-        )
+        wait = rules.next_wait(job.patience, age=_age(job), timing=self.timing) * random.uniform(0.9, 1.1)
         await self._write(job, **seen.values, **self._raw(outcome), next_call=time.time() + wait)
         if seen.urls:
             wait = await self._bring_home(job, seen.urls)
@@ -463,3 +463,11 @@ class Runner:
     def _raw(outcome: Outcome) -> dict[str, Any]:
         body = outcome.reply.body if outcome.reply is not None else None
         return {} if body is None else {"raw": without_secrets(body)}
+
+
+def _age(job: _Job) -> float:
+    """Seconds since the task was accepted. The row's own times are looked at once: a clock on the wall can be set."""
+    if job.born is None:
+        row = job.record
+        job.born = time.monotonic() - max(0.0, time.time() - (row.answered or row.created))
+    return time.monotonic() - job.born

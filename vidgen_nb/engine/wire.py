@@ -13,18 +13,21 @@ import logging
 import re
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Generator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
+from vidgen_nb.media.redact import without_key
 from vidgen_nb.providers.contract import Options, Provider
-from vidgen_nb.records import Call, Outcome, Reply, Timing
+from vidgen_nb.records import Call, Json, Outcome, Reply, Timing
 from vidgen_nb.settings import Key, origin_of
 
 MAX_REPLY = 8 * 1024 * 1024  # bytes of one JSON answer, decoded
+MAX_MARKS = 100_000  # values and names in one JSON answer: empty lists take thirty times their length in memory
 POLLS_AT_ONCE = 16  # httpx slows down steeply when more requests are inside it than it has connections
 
 
@@ -43,6 +46,17 @@ class Gateway:
 
     def __repr__(self) -> str:
         return f"Gateway({self.provider.NAME}, {self.base_url}, {self.key!r})"
+
+
+Admit = Callable[[str], None]
+
+
+def as_sent(url: str) -> str:
+    """An address as a request to it would go out; "" if none could. Judged and fetched must be the same."""
+    try:
+        return str(httpx.URL(url))
+    except (httpx.InvalidURL, ValueError):
+        return ""
 
 
 class Wire:
@@ -79,8 +93,12 @@ class Wire:
             return await self._exchange(client, gateway, request, _Evidence(), self._timing.poll)
 
     @contextlib.asynccontextmanager
-    async def stream(self, url: str, key_for: Gateway | None) -> AsyncIterator[httpx.Response]:
+    async def stream(self, url: str, key_for: Gateway | None, admit: Admit | None) -> AsyncIterator[httpx.Response]:
         """Open a media URL, without following redirects; the key goes along only where `key_for` says so.
+
+        The next address of a redirect is in `extensions["location"]`.
+
+        admit: raises for an address that may not be asked; it sees the one that the connection really has.
 
         Raises WireBroken for whatever the network does, also while the body is read through `chunks`.
         """
@@ -91,7 +109,11 @@ class Wire:
                 limits = httpx.Timeout(self._timing.poll, connect=self._timing.connect)
                 headers = {"Accept-Encoding": "identity", "Accept": "*/*"}
                 request = client.build_request("GET", url, headers=headers, timeout=limits)
-                auth = _auth(key_for) if key_for else None
+                if admit is not None:
+                    request.extensions["trace"] = _Doorkeeper(request.url, admit).note
+                # no auth at all, not None: httpx would send what stands before an @ in the URL
+                auth = _auth(key_for) if key_for else httpx.Auth()
+                client.event_hooks = {"response": [_keep_location]}
                 response = await client.send(request, auth=auth, stream=True, follow_redirects=False)
                 try:
                     yield response
@@ -125,14 +147,14 @@ class Wire:
                 finally:
                     await response.aclose()
             if whole:
-                return Outcome("answered", _reply(status, headers, bytes(body)))
+                return Outcome("answered", _reply(status, headers, body, gateway.key))
             detail = f"the answer is larger than {MAX_REPLY >> 20} MiB, or packed in an unknown way"
         except Exception as error:  # whatever a library raises here, it is about one request: h11 even quotes headers
             detail = _words(error)
         finally:
             _quiet.reset(token)
         if status:
-            return Outcome("cut", _reply(status, headers, bytes(body)), detail)
+            return Outcome("cut", _reply(status, headers, body, gateway.key), detail)
         return Outcome("not_sent" if evidence.proves_not_sent else "lost", None, detail)
 
     def _request(self, client: httpx.AsyncClient, gateway: Gateway, call: Call, patience: float) -> httpx.Request:
@@ -160,6 +182,32 @@ class Wire:
         kept = 0 if fresh else POLLS_AT_ONCE
         limits = httpx.Limits(max_connections=POLLS_AT_ONCE, max_keepalive_connections=kept)
         return httpx.AsyncClient(verify=self._tls, http2=False, limits=limits, trust_env=not _is_loopback(url))
+
+
+async def _keep_location(response: httpx.Response) -> None:
+    """Put the next address aside: httpx reads it though it is not to follow it, and breaks off at a strange one."""
+    response.extensions["location"] = response.headers.pop("location", "")
+
+
+class _Doorkeeper:
+    """Looks at where a connection has led before a byte of the request is sent over it.
+
+    A name may lead elsewhere by then than when it was judged (DNS rebinding). A proxy on the way is not the far end.
+    """
+
+    def __init__(self, url: httpx.URL, admit: Admit) -> None:
+        self._host, self._admit, self._direct = url.raw_host.decode("ascii"), admit, False
+
+    async def note(self, event: str, info: Mapping[str, Any]) -> None:
+        if event == "connection.connect_tcp.started":
+            self._direct = info["host"] == self._host
+        elif event == "connection.connect_tcp.complete" and self._direct:
+            connection = info["return_value"]
+            try:
+                self._admit(str(connection.get_extra_info("server_addr")[0]))
+            except BaseException:
+                await connection.aclose()
+                raise
 
 
 class WireBroken(Exception):
@@ -236,13 +284,23 @@ async def _read(response: httpx.Response, into: bytearray) -> bool:
 _HALF = re.compile(r"(\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2})|\\u[dD][89a-fA-F][\da-fA-F]{2}")
 
 
-def _reply(status: int, headers: httpx.Headers, body: bytes) -> Reply:
+def _reply(status: int, headers: httpx.Headers, body: bytes | bytearray, key: Key | None = None) -> Reply:
+    """The answer as a value. The key is taken out of it here, so that no reader, row or card can pass on its echo."""
     text = _HALF.sub(lambda found: found[1] or r"\ufffd", body.decode("utf-8", errors="replace"))
     try:
-        parsed = json.loads(text)
+        parsed = None if _intricate(text) else json.loads(text)
     except (ValueError, RecursionError):
         parsed = None
-    return Reply(status, parsed, {name.lower(): value for name, value in headers.items()}, text)
+    kept: Json = [parsed, {name.lower(): value for name, value in headers.items()}, text]
+    return Reply(status, *(without_key(kept, key.reveal()) if key is not None else kept))
+
+
+_MARK = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{,]', re.DOTALL)  # possessive: a string may be as long as the answer
+
+
+def _intricate(text: str) -> bool:
+    """Whether an answer is made of more pieces than any provider's: a few MiB of them would fill the memory."""
+    return next(islice(_MARK.finditer(text), MAX_MARKS, None), None) is not None
 
 
 def _words(error: BaseException) -> str:

@@ -20,7 +20,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from vidgen_nb.errors import InvalidRequest, LedgerUnavailable, MediaRefused, Problem
 from vidgen_nb.media.files import write_whole
 from vidgen_nb.media.formats import HEAD, Format, magic_suffix, size_text, sniff
-from vidgen_nb.media.redact import without_secrets
+from vidgen_nb.media.redact import unsigned, was_signed, without_secrets
 from vidgen_nb.records import MediaKind, Medium
 
 if TYPE_CHECKING:
@@ -107,9 +107,12 @@ def keep(medium: Medium, home: Path) -> Medium:
 
 
 def asked_form(medium: Medium) -> str | dict[str, str]:
-    """The medium as the ledger and the recipe hold it: a URL as written, else a dict which `take` understands."""
+    """The medium as the ledger and the recipe hold it: a URL without what signs it, or a dict which `take` understands.
+
+    An unsigned URL stays as written. A signature opens the file to whoever reads it, and is dead in a day.
+    """
     if not medium.is_data:
-        return medium.url
+        return unsigned(medium.url)
     form = {"input": _file_name(medium), "name": medium.name}
     more = {"pixels": medium.pixels, "clip": medium.clip, "part": medium.part}
     return form | {key: text for key, text in more.items() if text}
@@ -162,6 +165,9 @@ def _of_text(text: str, kind: MediaKind) -> Medium:
         return _of_path(text, kind)
     if address[1].lower() not in ("http", "https", "asset"):
         raise _Unusable(f"{_quoted(text)}: {address[1]}:// addresses are not taken")
+    if was_signed(text):  # out of the ledger or a card, where no signature is kept
+        why = f"{_quoted(text)} was a signed address, and no signature is kept"
+        raise _Unusable(f"{why}: give the whole address, in clip.retake(…) or with another take")
     if re.search(r"[\s\x00-\x1f\x7f]", text):
         raise _Unusable(f"{_quoted(text)} has a space or control character in it: write a space as %20")
     try:

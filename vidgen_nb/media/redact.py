@@ -1,14 +1,19 @@
 """JSON for eyes and for keeping: media leave it for views, and the secrets in URLs too for the ledger."""
 
 import hashlib
+import html
+import json
 import re
-from base64 import b64decode
-from collections.abc import Callable, Iterable
-from urllib.parse import unquote, unquote_to_bytes
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable, Iterator
+from urllib.parse import parse_qsl, quote, unquote, unquote_to_bytes, urlsplit
 
 from vidgen_nb.media.formats import size_text
 from vidgen_nb.records import Json, Medium
 
+_KEY_LEAST = 8  # characters: what is shorter would be found in ordinary words
+_KEY_BEGINS = 10
+_LONGEST = 200_000  # characters of one text in a reply, once its media are out
 _DEPTH = 64  # a reply nested deeper than this is no reply, and must not exhaust the stack
 
 # A gateway's `message` can hold JSON as text, so that "/" may come as "\/" in all of these. Every repetition in
@@ -20,6 +25,10 @@ _LETTERS = r"A-Za-z0-9+/_\\-"
 _BASE64 = rf"(?<![{_LETTERS}])(?:[{_LETTERS}]{{201,}}|(?:[{_LETTERS}]{{60,100}}\r?\n){{3,}}[{_LETTERS}]*)={{0,2}}"
 _URL_HEAD = r"[A-Za-z][A-Za-z0-9+.-]{0,30}:(?:\\?/){2}"
 
+_SIGNING = re.compile(
+    r"(?i)^(?:.*signature|sig|sign|.*token|auth_?key|.*access_?key_?id|.*-credential|key-pair-id|policy|api_?key|key|"
+    r"secret|wssecret|hdnea|password)$"
+)
 _WHOLE_DATA = re.compile(rf"\s*({_DATA_HEAD})(.*)", re.DOTALL | re.IGNORECASE)
 _WHOLE_URL = re.compile(rf"{_URL_HEAD}.*", re.DOTALL)
 _URL = re.compile(rf"{_URL_HEAD}[^\s\"<>]*")
@@ -38,8 +47,72 @@ def redacted(value: Json, media: Iterable[Medium] = ()) -> Json:
 
 
 def without_secrets(value: Json) -> Json:
-    """A copy of `value` that may be kept: no media (as in `redacted`), and URLs without user, query and fragment."""
-    return _mapped(value, lambda text: _without_queries(_without_media(text, ())))
+    """A copy of `value` that may be kept: no media (as in `redacted`), and URLs without user, query and fragment.
+
+    Of a text of megabytes the beginning is kept.
+    """
+    return _mapped(value, lambda text: _beginning(_without_queries(_without_media(text, ()))))
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def without_key(value: Json, key: str) -> Json:
+    """A copy of `value` without an API key, for what comes from where the key was sent: providers quote it.
+
+    In every form it may be quoted in, and its beginning too: "invalid key sk-abcdefgh***".
+    """
+    if len(key) < _KEY_LEAST:
+        return value
+    escaped = json.dumps(key)[1:-1]
+    forms = {key, quote(key, safe=""), escaped, escaped.replace("/", "\\/"), html.escape(key), *base64_forms(key)}
+    longest_first = sorted(forms, key=len, reverse=True)
+    beginning = rf"{re.escape(key[:_KEY_BEGINS])}[^\s\"'<>\\,;]*"
+    quoted = re.compile("|".join([*map(re.escape, longest_first), beginning]))
+    return _mapped(value, lambda text: quoted.sub("…", text))
+
+
+def base64_forms(secret: str) -> Iterator[str]:
+    """What of a secret shows in base64, for each of the three places at which it may begin, in both alphabets."""
+    for before in range(3):
+        data = b"\0" * before + secret.encode()
+        first, last = -(-before * 8 // 6), len(data) * 8 // 6  # letters whose bits are all the secret's
+        letters = b64encode(data).decode()[first:last]
+        yield from dict.fromkeys((letters, letters.replace("+", "-").replace("/", "_")))
+
+
+def signer(url: str) -> str:
+    """What makes an address one that opens by itself: a parameter's name, or "password". "" where nothing does."""
+    if not _WHOLE_URL.fullmatch(url):
+        return ""
+    try:
+        parts = urlsplit(url)
+        named = parse_qsl(parts.query)
+    except ValueError:
+        return ""
+    if parts.password:
+        return "password"
+    signing = [name for name, value in named if len(value) >= 8 and "…" not in value and _SIGNING.match(name)]
+    return signing[0].removeprefix("amp;")[:40] if signing else ""
+
+
+def unsigned(url: str) -> str:
+    """An address as it may be kept: as written, or ending in ?… in place of what signs it. That one cannot be sent."""
+    if not signer(url):
+        return url
+    bare = _bare(url)
+    return bare if bare.endswith("…") else f"{bare}?…"
+
+
+def was_signed(url: str) -> bool:
+    """Whether an address is one that `unsigned` made."""
+    return bool(_WHOLE_URL.fullmatch(url)) and url.endswith(("?…", "#…"))
+
+
+def addresses(value: Json) -> Json:
+    """A copy of `value` in which addresses that `unsigned` made end before the mark: to search by, never to send."""
+    return _mapped(value, lambda text: text[:-2] if was_signed(text) else text)
 
 
 def _mapped(value: Json, change: Callable[[str], str], depth: int = 0) -> Json:

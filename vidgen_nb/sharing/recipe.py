@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from vidgen_nb.ledger import as_json, from_json
 from vidgen_nb.media.redact import without_secrets
-from vidgen_nb.records import Cost, Json, Record, Status
+from vidgen_nb.records import IMPORTED, Cost, Json, Record, Status
 
 FORMAT = 1
 MARK = "vidgen.json"
@@ -103,4 +103,4 @@ def _elsewhere(record: Record) -> Cost:
         return Cost(0, "", "simulated")
     known = record.cost.amount is not None
     paid = f"; {Cost(record.cost.amount, record.cost.unit)} where it was made" if known else ""
-    return Cost(0, record.cost.unit, f"imported{paid}")
+    return Cost(0, record.cost.unit, f"{IMPORTED}{paid}")

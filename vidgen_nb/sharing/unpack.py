@@ -26,7 +26,7 @@ from vidgen_nb.media import video
 from vidgen_nb.media.files import sha256_of, write_whole
 from vidgen_nb.media.formats import HEAD, JPEG, sniff
 from vidgen_nb.media.mp4 import mp4_flaw
-from vidgen_nb.records import ClipFile, Record
+from vidgen_nb.records import ClipFile, Record, Status
 from vidgen_nb.sharing.recipe import FORMAT, INPUT, MARK, Refused, inputs_of, json_of, record_of
 
 MOST_ENTRIES = 5_000
@@ -46,7 +46,7 @@ Entries = dict[str, zipfile.ZipInfo]
 def read_zip(path: Path, ledger: Ledger) -> list[str]:
     """Take the clips of a zip into the ledger's home. Gives the ids, as the ledger has them, of all that are in it.
 
-    A clip which is here already, by its id or by what was asked, stays as it is.
+    A clip which is here already, by its id or by what was asked, stays as it is; a refused request gives way.
 
     Raises InvalidRequest with what is wrong with the zip; nothing of it is kept then.
     """
@@ -175,8 +175,10 @@ class _Loader:
         if not (self._home / clip.name).exists():
             recipe = json.dumps(as_json(clip.record), ensure_ascii=False, indent=1) + "\n"
             write_whole(self._home / clip.name, recipe.encode())
-        self._ledger.restore(clip.record)
-        return clip.record.id
+        if self._ledger.restore(clip.record, unless_refused=True):
+            return clip.record.id
+        known = self._known(clip.record)  # another kernel was faster
+        return known.id if known is not None else clip.record.id
 
     def sweep(self) -> None:
         """Remove what was unpacked and got no name."""
@@ -185,7 +187,11 @@ class _Loader:
                 staged.unlink(missing_ok=True)
 
     def _known(self, record: Record) -> Record | None:
-        return self._ledger.get(record.id) or self._ledger.by_identity(record.identity)
+        """The row which an import leaves as it is. A refused request bought nothing: the clip takes its place."""
+        known = self._ledger.by_identity(record.identity)
+        if known is not None and known.status is Status.REFUSED:
+            known = None
+        return self._ledger.get(record.id) or known
 
     def _clip(self, name: str) -> _Clip:
         record = record_of(self._archive.read(self._entries[name]), name)
