@@ -236,18 +236,19 @@ class Generation:
         return self
 
     @frameless
-    def resolve(self, *, not_billed: bool) -> "Generation":
+    def resolve(self, *, not_billed: bool = False) -> "Generation":
         """Say that you looked and the provider never booked it: running the cell again then submits anew."""
         self._only_unknown("resolve")
         if not_billed is not True:
             raise InvalidRequest(
-                "resolve() takes not_billed=True alone.", hint="If it was billed: clip.adopt(task_id)."
+                "resolve() takes not_billed=True alone.",
+                hint="clip.resolve(not_billed=True) if you looked; if it was billed: clip.adopt(task_id).",
             )
         self._studio.rescue.resolve(self.record)
         return self
 
     @frameless
-    def resubmit(self, *, accept_double_charge: bool) -> "Generation":
+    def resubmit(self, *, accept_double_charge: bool = False) -> "Generation":
         """Send an unknown submission once more, though the first may have been charged."""
         self._only_unknown("resubmit")
         if accept_double_charge is not True:

@@ -4,6 +4,7 @@ import difflib
 import json
 from dataclasses import dataclass
 
+from vidgen_nb import providers
 from vidgen_nb.errors import InvalidRequest, Problem
 from vidgen_nb.ledger import Ledger
 from vidgen_nb.records import Status
@@ -35,7 +36,7 @@ class Search:
                 problems=problems,
                 hint='vg.history("boat", provider="relaydance", status="succeeded")',
             )
-        return ledger.find(
+        found = ledger.find(
             self.words,
             provider=self.provider,
             status=self.status,
@@ -43,6 +44,12 @@ class Search:
             simulated=self.simulated,
             limit=-1 if self.limit is None else self.limit,
         )
+        if not found and self.provider is not None and self.provider not in providers.names():
+            known = ", ".join(providers.names())
+            raise InvalidRequest(
+                f"There is no provider {self.provider!r}, and no clip of one.", hint=f"Known: {known}."
+            )
+        return found
 
     def call(self, page: int) -> str:
         """The call that shows this page, as a person would type it."""

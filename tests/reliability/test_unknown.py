@@ -112,6 +112,10 @@ def test_resubmit_needs_the_words(lost: vg.Generation, server: Loopback) -> None
     for word in (False, None, 1, "yes"):
         with pytest.raises(vg.InvalidRequest, match="accept_double_charge=True"):
             lost.resubmit(accept_double_charge=word)  # type: ignore[arg-type]
+    with pytest.raises(vg.InvalidRequest, match="accept_double_charge=True"):
+        lost.resubmit()
+    with pytest.raises(vg.InvalidRequest, match="not_billed=True"):
+        lost.resolve()
     assert len(server.posts) == 1
     lost.resubmit(accept_double_charge=True)
     assert lost.status.open

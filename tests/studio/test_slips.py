@@ -84,8 +84,9 @@ def test_numbers_beyond_counting(wrong: dict[str, Any], studio: vg.Studio) -> No
         ({"status": 5}, "status"),
         ({"limit": 2**80}, "limit"),
         ({"limit": 0}, "limit"),
+        ({"provider": "relaydanse"}, "There is no provider 'relaydanse'"),
     ],
-    ids=["text", "a slip", "no text", "huge", "none"],
+    ids=["text", "a slip", "no text", "huge", "none", "no provider"],
 )
 def test_what_the_history_is_asked(asked: dict[str, Any], said: str, studio: vg.Studio) -> None:
     """A status that there is not would find nothing, and look as if nothing were there."""
