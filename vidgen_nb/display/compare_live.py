@@ -159,6 +159,7 @@ class Comparison:
         """Leave the table as it stands: the kernel ends, and no opinion could be kept any more."""
         for unwatch in self._unwatch:
             unwatch()
+        self._keeping.shutdown(wait=False)
         self._publish(compare.bundle(self._said()), {}, update=True)
 
     # ── from the page ─────────────────────────────────────────────────────────

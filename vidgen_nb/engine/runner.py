@@ -300,7 +300,10 @@ class Runner:
     # ── polling ───────────────────────────────────────────────────────────────
     async def _follow(self, job: _Job, anew: bool) -> None:
         row = await self._on_disk(self.ledger.claim, job.saved, time.time())
-        self._publish(job, row, saved=row)
+        if row.revision == job.saved.revision and row.status is not job.record.status:
+            row = job.record  # what is known of it is still on its way to the disk, and the row is older
+        else:
+            self._publish(job, row, saved=row)
         if row.status.open:
             job.patience = rules.Patience(since=_age(job) if anew else job.patience.since)
             self._schedule(job, 0.0)
