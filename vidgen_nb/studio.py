@@ -20,10 +20,11 @@ from vidgen_nb.engine.runner import Runner
 from vidgen_nb.errors import InvalidRequest, MissingKey, Problem, VidgenError, frameless
 from vidgen_nb.gateways import Gateways
 from vidgen_nb.generation import Generation
-from vidgen_nb.ledger import Ledger, alive
+from vidgen_nb.ledger import Ledger
 from vidgen_nb.listing import live_catalogue
 from vidgen_nb.namespace import ProviderNamespace
 from vidgen_nb.orders import Order, Orders, again, worded
+from vidgen_nb.owners import alive
 from vidgen_nb.prices import PriceList
 from vidgen_nb.prices import checked as checked_price
 from vidgen_nb.providers.contract import Provider

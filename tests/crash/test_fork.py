@@ -13,7 +13,7 @@ from .test_many import HANGS_UP, posts, request, setup_of, simulator
 
 CHILD = """
 import json, os, sys
-from vidgen_nb.ledger import alive
+from vidgen_nb.owners import alive
 
 def ask(prompt):
     try:

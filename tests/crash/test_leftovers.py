@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 import vidgen_nb as vg
-from vidgen_nb import ledger as ledger_module
+from vidgen_nb import owners
 from vidgen_nb.engine import download
-from vidgen_nb.ledger import Ledger, Owner, alive
+from vidgen_nb.ledger import Ledger
 from vidgen_nb.media import files
+from vidgen_nb.owners import Owner, alive
 
 HOME = Path("vidgen")
 
@@ -56,7 +57,7 @@ def test_an_owner_that_is_born_while_another_kernel_looks(
     looks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between its birth and its lock a lock file looks like one of the dead. The owner that comes of it is alive."""
-    lock, looked = ledger_module._lock, []
+    lock, looked = owners._lock, []
 
     def look_first(file: int, *, shared: bool = False) -> None:
         if not shared and not looked:
@@ -73,7 +74,7 @@ def test_an_owner_that_is_born_while_another_kernel_looks(
                     os.close(other)
         lock(file, shared=shared)
 
-    monkeypatch.setattr(ledger_module, "_lock", look_first)
+    monkeypatch.setattr(owners, "_lock", look_first)
     owner = Owner(tmp_path)
     assert looked
     assert alive(tmp_path, owner.id)
@@ -90,7 +91,7 @@ def test_an_owner_that_cannot_be_looked_at_counts_as_alive(tmp_path: Path, monke
         raise OSError(errno.EMFILE, "Too many open files")
 
     with monkeypatch.context() as patched:
-        patched.setattr(ledger_module.os, "open", none_left)
+        patched.setattr(owners.os, "open", none_left)
         assert alive(tmp_path, owner.id)
     owner.release()
 
@@ -101,5 +102,5 @@ def test_two_that_look_at_once_do_not_take_each_other_for_the_owner(tmp_path: Pa
     path = tmp_path / f"{dead}.lock"
     path.touch()
     with path.open("r+b") as looking:
-        ledger_module._lock(looking.fileno(), shared=True)
+        owners._lock(looking.fileno(), shared=True)
         assert not alive(tmp_path, dead)

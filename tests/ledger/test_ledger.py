@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from vidgen_nb.ledger import APPLICATION_ID, Conflict, Ledger, alive, as_json, from_json, m001_initial
+from vidgen_nb.ledger import APPLICATION_ID, Conflict, Ledger, as_json, from_json, m001_initial
+from vidgen_nb.owners import alive
 from vidgen_nb.records import MOVES, ClipFile, Cost, Failure, Record, Status
 
 
