@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from vidgen_nb.engine import rules
-from vidgen_nb.ledger import Conflict, Ledger, _locked
+from vidgen_nb.ledger import Conflict, Ledger
+from vidgen_nb.owners import _locked
 from vidgen_nb.providers import relaydance
 from vidgen_nb.records import MOVES, OPEN, TRANSIENT, ClipFile, Outcome, Record, Reply, Status, Timing
 
