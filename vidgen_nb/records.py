@@ -239,6 +239,8 @@ class Record:
     unreachable_since: float | None = None
     needs_key: bool = False
     next_call: float | None = None
+    expected: float | None = None  # half of the clips like it are done by then, as this home has seen them
+    expected_late: float | None = None  # nine of ten are
     bytes_done: int = 0
     bytes_total: int | None = None
     bytes_per_second: float | None = None
@@ -253,7 +255,7 @@ class Record:
 
 
 TRANSIENT = frozenset(
-    {"reused", "unreachable_since", "needs_key", "next_call", "bytes_done", "bytes_total", "bytes_per_second"}
+    "reused unreachable_since needs_key next_call expected expected_late bytes_done bytes_total bytes_per_second".split()
 )
 """Fields of a Record which only this process sees."""
 
