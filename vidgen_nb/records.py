@@ -255,7 +255,8 @@ class Record:
 
 
 TRANSIENT = frozenset(
-    "reused unreachable_since needs_key next_call expected expected_late bytes_done bytes_total bytes_per_second".split()
+    {"reused", "unreachable_since", "needs_key", "next_call", "expected", "expected_late"}
+    | {"bytes_done", "bytes_total", "bytes_per_second"}
 )
 """Fields of a Record which only this process sees."""
 
