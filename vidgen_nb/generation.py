@@ -151,12 +151,15 @@ class Generation:
         timeout = _seconds(timeout)
         if self._studio.inside_loop:
             raise VidgenError("wait() would wait for ever in vidgen_nb's own thread.", hint="Use `await clip` there.")
+        settling = self._settling()
         try:
-            result_of(self._settling(), timeout)
+            result_of(settling, timeout)
         except FutureTimeout:
             late = True
         else:
             late = False
+        finally:
+            settling.cancel()
         if late:
             raise WaitTimeout(f"{self.id} is still {self.status} after {timeout:g} s. It goes on.", generation=self)
         return self._outcome()
@@ -176,7 +179,7 @@ class Generation:
         settling.result()
 
     def _settling(self) -> "Future[Record]":
-        return self._studio.settled(self._row)
+        return self._studio.settled(self._row, person=True)
 
     def _outcome(self) -> "Generation":
         self._studio.republish(self)

@@ -81,7 +81,18 @@ def m003_words_and_money(db: sqlite3.Connection) -> None:
         )""")
 
 
-MIGRATIONS: Sequence[Callable[[sqlite3.Connection], None]] = (m001_initial, m002_opinions, m003_words_and_money)
+def m004_runs(db: sqlite3.Connection) -> None:
+    db.execute("""
+        CREATE TABLE runs (
+            generation TEXT PRIMARY KEY, provider TEXT NOT NULL, origin TEXT NOT NULL, model TEXT NOT NULL,
+            shape TEXT NOT NULL, seconds REAL NOT NULL, lag REAL, most_lag REAL, at REAL NOT NULL
+        )""")
+    db.execute("CREATE INDEX runs_by_kind ON runs (provider, origin, model, shape, at)")
+
+
+MIGRATIONS: Sequence[Callable[[sqlite3.Connection], None]] = (
+    m001_initial, m002_opinions, m003_words_and_money, m004_runs,
+)  # fmt: skip
 Allow = Callable[[sqlite3.Connection], None]
 """Looks at the ledger inside the transaction that is about to allow a POST, and raises to forbid it."""
 
@@ -105,6 +116,8 @@ class Ledger:
         self.home = home
         self.path = home / LEDGER
         self._mutex = threading.RLock()
+        self._grouped = False  # whether whoever holds the mutex is in `together`
+        self._undone = ""  # why SQLite has undone all of it by itself, as it does where the disk is full
         with self._explained():
             make_home(home)
             if not self.path.exists():  # created with its final mode: the journal files inherit it
@@ -207,6 +220,22 @@ class Ledger:
         return bool(record.owner) and (record.owner == self.owner.id or alive(self.home / "run", record.owner))
 
     # writing
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Make one transaction, and one wait for the disk, of all that this thread writes inside.
+
+        A method that raises is undone alone. What the others did counts only once the block has ended without an
+        error: where it raises, none of it was written. Other threads wait meanwhile, so that nobody decides by what
+        is not written yet.
+        """
+        with self._mutex, self._explained(), self._transaction():
+            self._grouped, self._undone = True, ""
+            try:
+                yield
+            finally:
+                self._grouped = False
+            self._check_standing()
+
     def write(self, query: str, *values: Any) -> None:
         """Carry out a statement: for the rooms which keep tables of their own here."""
         with self._writing() as db:
@@ -379,8 +408,30 @@ class Ledger:
             raise
 
     @contextlib.contextmanager
+    def _part(self) -> Iterator[sqlite3.Connection]:
+        """A part of the transaction of `together`, which can be undone alone."""
+        self._check_standing()
+        db = self._db
+        db.execute("SAVEPOINT part")
+        try:
+            yield db
+        except BaseException as error:
+            if db.in_transaction:
+                db.execute("ROLLBACK TO part")
+                db.execute("RELEASE part")
+            else:
+                self._undone = str(error)
+            raise
+        db.execute("RELEASE part")
+
+    def _check_standing(self) -> None:
+        """Whether the transaction of `together` still stands: without it each part would be one of its own."""
+        if not self._db.in_transaction:
+            raise sqlite3.OperationalError(self._undone or "its transaction was undone")
+
+    @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._mutex, self._explained(), self._transaction() as db:
+        with self._mutex, self._explained(), self._part() if self._grouped else self._transaction() as db:
             yield db
 
     @contextlib.contextmanager

@@ -3,6 +3,7 @@
 Keys are read here and nowhere else, and no repr, error or pickle of this module's objects shows any part of one.
 """
 
+import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -67,6 +68,11 @@ class Key:
 
     def reveal(self) -> str:
         return self._secret
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Tells this key from another one, and gives none of it away."""
+        return hashlib.sha256(self._secret.encode()).digest()
 
     def __repr__(self) -> str:
         return f"Key(found in {self.found_in})"

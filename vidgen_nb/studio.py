@@ -544,7 +544,7 @@ class Studio:
         runner = self.__dict__.get("runner")
         return runner is not None and runner.inside
 
-    def settled(self, row: Record) -> "Future[Record]":
+    def settled(self, row: Record, *, person: bool = False) -> "Future[Record]":
         record = self.record_of(row)
         if record.status.settled:
             future: Future[Record] = Future()
@@ -552,7 +552,7 @@ class Studio:
             return future
         if self._closed or self._forked or not self.runner.follows(row.id):
             self.go_on(record)
-        return self.runner.settled(row.id)
+        return self.runner.settled(row.id, person=person)
 
     def watch(self, row: Record, tell: Callable[[Record], None]) -> Callable[[], None]:
         record = self.record_of(row)

@@ -2,16 +2,23 @@
 
 import asyncio
 import contextvars
+import copy
 import queue
 import signal
 import threading
-from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
-from contextlib import suppress
-from typing import Any, TypeVar
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
 
 from vidgen_nb.errors import VidgenError
 
+MOST_TOGETHER = 64  # pieces of work that wait for the disk as one: whoever reads meanwhile waits for all of them
+PARTING = 2.0  # seconds which calls in other threads get to come to their end, when the loop has come to its own
+
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -20,6 +27,7 @@ class BackgroundLoop:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(_Daemons())
         self._thread = threading.Thread(target=self._main, name="vidgen_nb", daemon=True)
         self._thread.start()
 
@@ -108,14 +116,55 @@ def _in_a_loop() -> bool:
     return True
 
 
+class _Daemons(ThreadPoolExecutor):
+    """What a loop has done elsewhere (asyncio.to_thread, names looked up): each call in a daemon thread of its own.
+
+    The interpreter does not end before the threads of an ordinary executor do, however long a disk or a name server
+    takes; and it lets nobody use one while it ends. This is one in name only: asyncio takes nothing else.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._running: set[threading.Thread] = set()
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()
+
+        def call() -> None:
+            try:
+                result = fn(*args, **kwargs)
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+            finally:
+                self._running.discard(threading.current_thread())
+
+        thread = threading.Thread(target=call, name="vidgen_nb-call", daemon=True)
+        self._running.add(thread)
+        thread.start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Wait a moment for what is under way; whatever takes longer is left to itself."""
+        patient_until = time.monotonic() + PARTING
+        for thread in list(self._running) if wait else ():
+            thread.join(timeout=max(0.0, patient_until - time.monotonic()))
+
+
 class SerialThread:
     """Runs functions one after the other in a daemon thread, for a loop that must not wait for the disk.
+
+    What has queued up by the time it gets there is done inside of one `together()`, and no result is given before that
+    has come to its end: where it fails, all of it has failed.
 
     An executor refuses work while the interpreter shuts down, which is when a last outcome may still have to be kept.
     """
 
-    def __init__(self, name: str) -> None:
-        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+    def __init__(self, name: str, together: Callable[[], AbstractContextManager[object]] = nullcontext) -> None:
+        self._together = together
+        self._work: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
         self._thread.start()
 
@@ -123,17 +172,7 @@ class SerialThread:
         """Call `function(*args)` there and give its result, or raise its error, here."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-
-        def work() -> None:
-            result, failed = None, None
-            try:
-                result = function(*args)
-            except BaseException as error:
-                failed = error
-            with suppress(RuntimeError):  # the loop has ended meanwhile: nobody waits for the result
-                loop.call_soon_threadsafe(_settle, future, result, failed)
-
-        self._work.put(work)
+        self._work.put(_Work(function, args, loop, future))
         return await future
 
     def stop(self) -> None:
@@ -142,8 +181,49 @@ class SerialThread:
         self._thread.join(timeout=10)
 
     def _main(self) -> None:
-        while (work := self._work.get()) is not None:
-            work()
+        going = True
+        while going:
+            taken = [self._work.get()]
+            with suppress(queue.Empty):
+                while taken[-1] is not None and len(taken) < MOST_TOGETHER:
+                    taken.append(self._work.get_nowait())
+            going = taken[-1] is not None
+            self._carry_out([work for work in taken if work is not None])
+
+    def _carry_out(self, taken: "Sequence[_Work]") -> None:
+        if not taken:
+            return
+        try:
+            with self._together():
+                for work in taken:
+                    work.attempt()
+        except BaseException as error:
+            for work in taken:  # one for each: they are raised in different places
+                work.result, work.error = None, copy.copy(error)
+        for work in taken:
+            work.hand_over()
+
+
+@dataclass(slots=True, eq=False)
+class _Work:
+    """A function to be called in a SerialThread, what came of it, and who waits for that."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[Any]"
+    result: Any = None
+    error: BaseException | None = None
+
+    def attempt(self) -> None:
+        try:
+            self.result = self.function(*self.args)
+        except BaseException as error:
+            self.error = error
+
+    def hand_over(self) -> None:
+        with suppress(RuntimeError):  # the loop has ended meanwhile: nobody waits for the result
+            self.loop.call_soon_threadsafe(_settle, self.future, self.result, self.error)
 
 
 def _settle(future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:

@@ -78,6 +78,12 @@ def not_begun(now: float) -> dict[str, Any]:
     return _refused(Failure("NotSent", "The ledger could not be written, so nothing was sent."), now)
 
 
+def closed(now: float) -> Verdict:
+    """What a submission came to whose Studio was closed before its turn."""
+    failure = Failure("NotSent", "The Studio was closed before the request's turn came. Nothing was sent.")
+    return Verdict(_refused(failure, now))
+
+
 def unreadable(now: float) -> Verdict:
     """What a submission came to whose answer the provider file could not read."""
     return Verdict(_unknown("the answer could not be read", now))
@@ -386,11 +392,12 @@ def _percent(value: object) -> float | None:
     return min(100.0, max(0.0, float(value)))
 
 
-def next_wait(patience: Patience, *, age: float, timing: Timing) -> float:
-    """Seconds until the next poll. Short at first, then a tenth of the task's age, longer while there is trouble."""
-    if patience.polls == 0:
-        return timing.first_poll
-    gap = min(timing.max_gap, max(timing.min_gap, age / 10))
+def next_wait(patience: Patience, *, age: float, timing: Timing, known: float | None = None) -> float:
+    """Seconds until the next poll, longer while there is trouble. Where nothing is `known` of such clips: short at
+    first, then a tenth of the task's age."""
+    if patience.polls == 0 and not patience.trouble:
+        return timing.first_poll if known is None else known
+    gap = min(timing.max_gap, max(timing.min_gap, age / 10)) if known is None else known
     if patience.trouble:
         gap = min(max(timing.max_gap, gap), gap * 2.0 ** min(patience.trouble, 6))
     return max(gap, min(patience.retry_after or 0.0, 3600.0))

@@ -19,16 +19,19 @@ from typing import Any, TypeVar
 
 from vidgen_nb import errors
 from vidgen_nb.engine import download, rules, shelf
+from vidgen_nb.engine.governor import Closed, Governors, Lane
 from vidgen_nb.engine.loop import BackgroundLoop, SerialThread, result_of
+from vidgen_nb.engine.pace import MARKS, Kind, Past, Pasts, Run, kind_of, run_of
 from vidgen_nb.engine.wire import Gateway, Wire
 from vidgen_nb.errors import InvalidRequest, LedgerUnavailable, VidgenError
 from vidgen_nb.ledger import Allow, Conflict, Ledger
 from vidgen_nb.media.redact import without_secrets
-from vidgen_nb.providers.contract import Task, refusal_kind
+from vidgen_nb.providers.contract import Provider, Task, refusal_kind
 from vidgen_nb.records import TRANSIENT, Call, Outcome, Record, Reply, Status, Timing
 
 DOWNLOADS_AT_ONCE = 3
 FOREIGN_GAP = 1.0  # seconds between looks at a row which another process takes care of
+AT_WORK = frozenset({Status.QUEUED, Status.RUNNING})
 _WEIGHTY = frozenset({"status", "step", "task_id", "error", "reason", "cost", "files"})
 _NAMES = frozenset(f.name for f in fields(Record))
 _log = logging.getLogger(__name__)
@@ -45,10 +48,15 @@ class _Job:
     gateway: Gateway
     patience: rules.Patience = field(default_factory=rules.Patience)
     born: float | None = None  # monotonic time at which the task was accepted
+    past: Past = field(default_factory=Past)  # what clips like it took
+    accepted_here: bool = False  # so all looks at it were ours
+    at_work: float | None = None  # its age when it was last seen at work
+    marks: list[tuple[float, float]] = field(default_factory=list)  # age and percent, as the progress was reported
     handed: tuple[str, ...] = ()  # videos which the answer to the POST named
     due: float | None = None
     busy: bool = False
     followed: bool = False  # this process looks after it, or at whoever does
+    awaited: int = 0  # so many cells wait for it: it goes first where not everybody can
     listeners: list[Tell] = field(default_factory=list)
     waiters: list[tuple[Callable[[Record], bool], "Future[Record]"]] = field(default_factory=list)
 
@@ -62,10 +70,12 @@ class Runner:
         self.allowed_hosts = tuple(allowed_hosts)
         self._jobs: dict[str, _Job] = {}
         self._guard = threading.RLock()
-        self._disk = SerialThread("vidgen_nb-ledger")
+        self._disk = SerialThread("vidgen_nb-ledger", ledger.together)
         self._agenda: list[tuple[float, int, str]] = []
         self._count = itertools.count()
         self._submitting: set[Future[Record]] = set()
+        self._pasts = Pasts(ledger)
+        self._known: dict[Kind, Past] = {}
         self._loop = BackgroundLoop()
         self._loop.run(self._start()).result()
 
@@ -122,7 +132,7 @@ class Runner:
 
     def ask(self, gateway: Gateway, call: Call, title: str) -> Reply:
         """Put a question that belongs to no generation, such as the live catalogue. Raises what it is refused with."""
-        outcome = result_of(self._loop.run(self._wire.ask(gateway, call)))
+        outcome = result_of(self._loop.run(self._ask(gateway, call, urgent=True)))
         reply = outcome.reply if outcome.fate == "answered" else None
         if reply is not None and reply.ok and refusal_kind(gateway.provider, reply) is None:
             return reply
@@ -153,9 +163,23 @@ class Runner:
 
         return stop
 
-    def settled(self, id: str) -> "Future[Record]":
-        """A future of the record once nothing more happens by itself. Cancelling it cancels the wait alone."""
-        return self._reached(id, lambda record: record.status.settled)
+    def settled(self, id: str, *, person: bool = False) -> "Future[Record]":
+        """A future of the record once nothing more happens by itself. Cancelling it cancels the wait alone.
+
+        person: somebody waits for it in a cell, and does not want to stand behind a thousand others.
+        """
+        future = self._reached(id, lambda record: record.status.settled)
+        if person:
+            self._count_in(self._jobs[id], future)
+        return future
+
+    def _count_in(self, job: _Job, future: "Future[Record]") -> None:
+        def count(by: int) -> None:
+            with self._guard:
+                job.awaited += by
+
+        count(1)
+        future.add_done_callback(lambda _: count(-1))
 
     def answered(self, id: str) -> "Future[Record]":
         """A future of the record once the outcome of its submission is known."""
@@ -177,6 +201,7 @@ class Runner:
 
     def close(self) -> None:
         """Let POSTs under way end (their outcome is worth money), then stop. What is at the providers goes on there."""
+        self._loop.call(self._governors.close)
         for future in list(self._submitting):
             with suppress(Exception):
                 future.result(timeout=self.timing.connect + self.timing.submit)
@@ -192,6 +217,7 @@ class Runner:
     # ── the loop ──────────────────────────────────────────────────────────────
     async def _start(self) -> None:
         self._wire = Wire(self.timing)
+        self._governors = Governors()
         self._wake = asyncio.Event()
         self._downloads = asyncio.Semaphore(DOWNLOADS_AT_ONCE)
         self._turns: set[asyncio.Task[None]] = set()
@@ -257,19 +283,18 @@ class Runner:
 
     # ── submitting ────────────────────────────────────────────────────────────
     async def _submit(self, job: _Job, call: Call) -> Record:
-        provider = job.gateway.provider
-        try:
-            await self._write(job, step="sending", sent=time.time())
-        except Exception:  # nothing was sent: the row must not look for ever as if it were about to be
-            self._background(self._insist(job, rules.not_begun(time.time())))
-            raise
+        provider, lane = job.gateway.provider, self._governors.of(job.gateway).submits
+        outcome, verdict = Outcome("not_sent"), rules.closed(time.time())
         for attempt in itertools.count(1):
-            outcome = await self._wire.submit(job.gateway, call)
             try:
-                verdict = rules.judge(provider, outcome, attempt=attempt, now=time.time())
-            except Exception:  # a provider file of somebody else's: its trouble must not lose what was sent
-                _log.debug("%s could not read an answer", provider.NAME, exc_info=True)
-                verdict = rules.unreadable(time.time())
+                async with lane.turn(urgent=job.awaited > 0):
+                    if attempt == 1:
+                        await self._begin(job)
+                    outcome = await self._wire.submit(job.gateway, call)
+                    verdict = self._judge(provider, outcome, attempt)
+                    _tell(lane, provider, outcome, most=rules.LONGEST_RETRY_AFTER)
+            except Closed:
+                break
             if verdict.retry_after is None:
                 break
             await asyncio.sleep(verdict.retry_after)
@@ -278,17 +303,34 @@ class Runner:
             values = await self._confirm(job, verdict.candidate) or values | {"task_id": verdict.candidate}
         await self._insist(job, values | self._raw(outcome))
         if job.record.status.open:
-            job.born, job.handed = time.monotonic(), verdict.urls
-            wait = 0.0 if job.handed else rules.next_wait(job.patience, age=0.0, timing=self.timing)
-            self._schedule(job, wait)
+            job.born, job.handed, job.accepted_here = time.monotonic(), verdict.urls, True
+            job.past = await self._past_of(job.record)
+            self._schedule(job, 0.0 if job.handed else self._next_wait(job))
+            self._publish(job, replace(job.record, **_outlook(job)))
         return job.record
+
+    async def _begin(self, job: _Job) -> None:
+        """Write down that from now on the request may have left."""
+        try:
+            await self._write(job, step="sending", sent=time.time())
+        except Exception:  # nothing was sent: the row must not look for ever as if it were about to be
+            self._background(self._insist(job, rules.not_begun(time.time())))
+            raise
+
+    @staticmethod
+    def _judge(provider: Provider, outcome: Outcome, attempt: int) -> rules.Verdict:
+        try:
+            return rules.judge(provider, outcome, attempt=attempt, now=time.time())
+        except Exception:  # a provider file of somebody else's: its trouble must not lose what was sent
+            _log.debug("%s could not read an answer", provider.NAME, exc_info=True)
+            return rules.unreadable(time.time())
 
     async def _confirm(self, job: _Job, candidate: str) -> dict[str, Any] | None:
         """Ask once whether the provider knows a task id that was read out of a broken answer."""
         provider, gateway = job.gateway.provider, job.gateway
         try:
             call = provider.poll(Task(candidate, job.record.model, job.record.asked), gateway.options)
-            outcome = await self._wire.ask(gateway, call)
+            outcome = await self._ask(gateway, call)
             if outcome.fate != "answered" or outcome.reply is None or not outcome.reply.ok:
                 return None
             reading = provider.read_poll(outcome.reply)
@@ -298,6 +340,29 @@ class Runner:
         return rules.accepted(provider, replace(reading, task_id=candidate), time.time()) if reading.word else None
 
     # ── polling ───────────────────────────────────────────────────────────────
+    async def _ask(self, gateway: Gateway, call: Call, *, urgent: bool = False) -> Outcome:
+        """Send a GET when its provider's governor lets it go."""
+        lane = self._governors.of(gateway).polls
+        async with lane.turn(urgent=urgent):
+            outcome = await self._wire.ask(gateway, call)
+            _tell(lane, gateway.provider, outcome)
+        return outcome
+
+    async def _past_of(self, record: Record) -> Past:
+        kind = kind_of(record)
+        if kind not in self._known:
+            try:
+                found = await self._on_disk(self._pasts.of, kind)
+            except LedgerUnavailable:  # it is only about when to ask
+                found = Past()
+            self._known.setdefault(kind, found)
+        return self._known[kind]
+
+    def _next_wait(self, job: _Job) -> float:
+        age = _age(job)
+        known = job.past.next_wait(age, job.record.progress, self.timing)
+        return rules.next_wait(job.patience, age=age, timing=self.timing, known=known) * random.uniform(0.95, 1.05)
+
     async def _follow(self, job: _Job, anew: bool) -> None:
         row = await self._on_disk(self.ledger.claim, job.saved, time.time())
         if row.revision == job.saved.revision and row.status is not job.record.status:
@@ -305,6 +370,7 @@ class Runner:
         else:
             self._publish(job, row, saved=row)
         if row.status.open:
+            job.past = await self._past_of(row)
             job.patience = rules.Patience(since=_age(job) if anew else job.patience.since)
             self._schedule(job, 0.0)
         elif row.status is Status.SUBMITTING:
@@ -319,7 +385,8 @@ class Runner:
             wait = await self._bring_home(job, urls)
             return wait if job.record.status.open else None
         task = Task(record.task_id, record.model, record.asked)
-        outcome = await self._wire.ask(gateway, gateway.provider.poll(task, gateway.options))
+        call = gateway.provider.poll(task, gateway.options)
+        outcome = await self._ask(gateway, call, urgent=job.awaited > 0)
         seen = rules.absorb(
             gateway.provider,
             record,
@@ -330,13 +397,36 @@ class Runner:
             timing=self.timing,
         )
         job.patience = seen.patience
-        wait = rules.next_wait(job.patience, age=_age(job), timing=self.timing) * random.uniform(0.9, 1.1)
-        await self._write(job, **seen.values, **self._raw(outcome), next_call=time.time() + wait)
+        self._learn(job, seen)
+        wait = self._next_wait(job)
+        await self._write(job, **seen.values, **self._raw(outcome), **_outlook(job), next_call=time.time() + wait)
         if seen.urls:
             wait = await self._bring_home(job, seen.urls)
         if job.record.needs_key:  # whoever has a good key may take the row over
             job.saved = await self._on_disk(lambda: self.ledger.change(job.saved, owner="", updated=time.time()))
         return None if job.record.needs_key or not job.record.status.open else wait
+
+    def _learn(self, job: _Job, seen: rules.Absorbed) -> None:
+        """Take in what a look tells of the time that such clips take. Before the record says that it is done."""
+        age, status = _age(job), seen.values.get("status", job.record.status)
+        if job.record.status is Status.DOWNLOADING or job.patience.trouble:
+            return  # it was done before, or nothing was seen
+        if status in {Status.QUEUED, Status.RUNNING}:
+            job.at_work = age
+            if (progress := seen.values.get("progress")) is not None and len(job.marks) < MARKS:
+                job.marks.append((age, progress))
+        elif status is Status.DOWNLOADING and (job.accepted_here or job.at_work is not None):
+            run = run_of(job.at_work, age, job.marks)
+            if run is not None:
+                job.past.add(run, self._at_work(job.past))
+                self._background(self._remember(job.record, run))
+
+    def _at_work(self, past: Past) -> list[float]:
+        return [_age(job) for job in self._jobs.values() if job.past is past and job.record.status in AT_WORK]
+
+    async def _remember(self, record: Record, run: Run) -> None:
+        with suppress(LedgerUnavailable):
+            await self._on_disk(self._pasts.keep, record, run, time.time())
 
     async def _bring_home(self, job: _Job, urls: tuple[str, ...]) -> float:
         """Download a finished task's videos. Gives the seconds until the task is asked again, should that be needed."""
@@ -374,7 +464,8 @@ class Runner:
         """Every video of a task: fetched whole, then put on the shelf; the row says so last."""
 
         def tell(done: int, total: int | None, rate: float | None) -> None:
-            seen = replace(job.record, bytes_done=done, bytes_total=total, bytes_per_second=rate)
+            now = time.time()
+            seen = replace(job.record, bytes_done=done, bytes_total=total, bytes_per_second=rate, updated=now)
             self._publish(job, seen)
 
         home, owner = self.ledger.home, self.ledger.owner.id
@@ -474,3 +565,29 @@ def _age(job: _Job) -> float:
         row = job.record
         job.born = time.monotonic() - max(0.0, time.time() - (row.answered or row.created))
     return time.monotonic() - job.born
+
+
+def _outlook(job: _Job) -> dict[str, Any]:
+    """When it may be done, as times of the day. What was said stays as long as it is not over and about right."""
+    age, now, said = _age(job), time.time(), job.record.expected
+    outlook = job.past.outlook(age, job.record.progress)
+    if outlook is None:
+        return {"expected": None}
+    expected = now + outlook.likely - age
+    if said is not None and said > now and abs(said - expected) < max(3.0, 0.15 * (expected - now)):
+        expected = said
+    late = job.record.expected_late or (now + job.past.late - age if job.past.late is not None else None)
+    return {"expected": expected, "expected_late": late}
+
+
+def _tell(lane: Lane, provider: Provider, outcome: Outcome, most: float | None = None) -> None:
+    """Let a lane know what an answer means for it. A wait of more than `most` seconds is this request's own matter."""
+    reply = outcome.reply
+    if outcome.fate != "answered" or reply is None:
+        return
+    if reply.ok or refusal_kind(provider, reply) != "RateLimited":
+        lane.passed()
+        return
+    wait = rules.retry_after(reply, time.time())
+    if wait is None or most is None or wait <= most:
+        lane.refused(wait)
