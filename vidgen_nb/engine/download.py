@@ -9,14 +9,14 @@ import re
 import socket
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import urljoin, urlsplit
 
-from vidgen_nb.engine.wire import Admit, Gateway, Wire, WireBroken, as_sent, chunks
+from vidgen_nb.engine.wire import Admit, Gateway, Line, Wire, WireBroken, as_sent, chunks
 from vidgen_nb.media.formats import magic_suffix
 from vidgen_nb.media.mp4 import whole_mp4
 from vidgen_nb.records import Timing
@@ -26,6 +26,7 @@ MAX_BYTES = 2 << 30
 SLOWEST = 1024  # bytes per second, over `download_stall` seconds
 REDIRECTS = 5
 TEMPORARY = ".part"
+TOLD_EVERY = 0.5  # seconds
 
 Tell = Callable[[int, int | None, float | None], None]  # bytes so far, of how many, bytes per second
 
@@ -67,20 +68,74 @@ class Fetched:
     size: int
 
 
+class _Haul:
+    """One download, as its thread and whoever watches it see it."""
+
+    def __init__(self) -> None:
+        self.line = Line()
+        self.asked: float | None = None  # since when an answer is waited for; None once it has come
+        self.began: float | None = None  # since when the body comes; None before and after that
+        self.done = 0
+        self.total: int | None = None
+
+
 async def fetch(
     wire: Wire, gateway: Gateway, url: str, temporary: Path, *, timing: Timing, allowed: Collection[str], tell: Tell
 ) -> Fetched:
-    """Fetch one clip to `temporary` and make sure that it is a whole MP4.
+    """Fetch one clip to `temporary` and make sure that it is a whole MP4. All the work is done in another thread.
 
     Raises Trouble, LinkExpired, AddressRefused, NotAVideo; DiskTrouble or OSError where the disk does not take it.
     """
+    haul = _Haul()
+    moving = asyncio.create_task(asyncio.to_thread(_move, wire, gateway, url, temporary, allowed, haul))
+    try:
+        await _watch(moving, haul, timing, tell)
+        return moving.result()
+    finally:
+        if not moving.done():  # we are closed: the thread shall not be left waiting for bytes
+            haul.line.cut("the Studio was closed")
+            moving.cancel()
+
+
+async def _watch(moving: "asyncio.Task[Fetched]", haul: _Haul, timing: Timing, tell: Tell) -> None:
+    """Say how it goes, and break it off where it takes too long: a drip of single bytes ends no wait by itself."""
+    window, before = 0.0, 0
+    while not moving.done():
+        await asyncio.wait([moving], timeout=min(TOLD_EVERY, timing.download_stall))
+        now, asked, began = time.monotonic(), haul.asked, haul.began
+        if asked is not None and now - asked > timing.connect + timing.poll:
+            haul.line.cut("no answer within the time limit")
+        if began is None or moving.done():
+            continue
+        done = haul.done
+        if window < began:
+            window, before = began, 0
+        if now - window >= timing.download_stall:
+            if done - before < SLOWEST * timing.download_stall:
+                haul.line.cut(f"less than {SLOWEST} bytes a second for {timing.download_stall:.0f} s")
+            window, before = now, done
+        tell(done, haul.total, done / (now - began))
+
+
+def _move(wire: Wire, gateway: Gateway, url: str, temporary: Path, allowed: Collection[str], haul: _Haul) -> Fetched:
+    """What `fetch` does, here and now: waiting for the network and the disk holds up nobody but this thread."""
+    try:
+        return _checked(temporary, _receive(wire, gateway, url, temporary, allowed, haul), haul.total)
+    except (Trouble, DiskTrouble):
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def _receive(wire: Wire, gateway: Gateway, url: str, temporary: Path, allowed: Collection[str], haul: _Haul) -> "_Body":
+    """Follow a URL to its end, and write down what is there."""
     try:
         for _ in range(REDIRECTS + 1):
-            url = as_sent(url)
-            admit = await check_address(url, gateway, allowed)
+            url, haul.asked = as_sent(url), time.monotonic()
+            admit = check_address(url, gateway, allowed)
             # the key goes only to the base URL's own origin: New API serves its media there, behind the key
             key_for = gateway if origin_of(url) == gateway.origin else None
-            async with wire.stream(url, key_for, admit) as response:
+            with wire.stream(url, key_for, admit, haul.line) as response:
                 if response.status_code in {301, 302, 303, 307, 308}:
                     url = _redirected(url, response.extensions["location"])
                     continue
@@ -89,17 +144,16 @@ async def fetch(
                 if response.status_code != 200:
                     raise Trouble(f"the media server answered HTTP {response.status_code}")
                 length = response.headers.get("content-length", "")
-                total = int(length) if length.isdigit() else None
-                if total is not None and total > MAX_BYTES:
+                haul.total = int(length) if length.isdigit() else None
+                if (haul.total or 0) > MAX_BYTES:
                     raise Trouble(f"the file is larger than {MAX_BYTES >> 30} GiB")
                 with _disk():
                     file = temporary.open("wb")
                 try:
-                    body = await _save(chunks(response), file, total, timing, tell)
+                    return _save(chunks(response), file, haul)
                 finally:
                     with suppress(OSError):  # a full disk says so once more
                         file.close()
-            return await asyncio.to_thread(_checked, temporary, body, total)
     except WireBroken as broken:
         reason = str(broken)
     else:
@@ -114,30 +168,21 @@ def _redirected(url: str, location: str) -> str:
         return ""
 
 
-async def _save(body: AsyncIterator[bytes], file: BinaryIO, total: int | None, timing: Timing, tell: Tell) -> "_Body":
-    done, digest = 0, hashlib.sha256()
-    began = told = window = time.monotonic()
-    in_window = 0
-    async for chunk in body:
+def _save(body: Iterator[bytes], file: BinaryIO, haul: _Haul) -> "_Body":
+    digest = hashlib.sha256()
+    haul.began, haul.asked = time.monotonic(), None
+    for chunk in body:
         with _disk():
-            await asyncio.to_thread(file.write, chunk)
+            file.write(chunk)
         digest.update(chunk)
-        done += len(chunk)
-        in_window += len(chunk)
-        now = time.monotonic()
-        if done > MAX_BYTES:
+        haul.done += len(chunk)
+        if haul.done > MAX_BYTES:
             raise Trouble(f"the file is larger than {MAX_BYTES >> 30} GiB")
-        if now - window >= timing.download_stall:
-            if in_window < SLOWEST * timing.download_stall:
-                raise Trouble(f"less than {SLOWEST} bytes a second for {timing.download_stall:.0f} s")
-            window, in_window = now, 0
-        if now - told >= 0.5:
-            told = now
-            tell(done, total, done / (now - began))
+    haul.began = None
     with _disk():
         file.flush()
-        await asyncio.to_thread(os.fsync, file.fileno())
-    return _Body(done, digest.hexdigest())
+        os.fsync(file.fileno())
+    return _Body(haul.done, digest.hexdigest())
 
 
 @contextmanager
@@ -188,7 +233,7 @@ def sweep(clips: Path, lives: Callable[[str], bool]) -> None:
 
 
 # ── which addresses may be fetched ────────────────────────────────────────────
-async def check_address(url: str, gateway: Gateway, allowed: Collection[str]) -> Admit | None:
+def check_address(url: str, gateway: Gateway, allowed: Collection[str]) -> Admit | None:
     """Let a media URL pass, or raise AddressRefused naming host and address, before anything connects.
 
     url: as `as_sent` gives it. The result judges the address of the connection in the same way; None: it is trusted.
@@ -217,7 +262,7 @@ async def check_address(url: str, gateway: Gateway, allowed: Collection[str]) ->
     if literal is not None:
         admit(str(literal))
     elif not _behind_proxy(parts.scheme, host):  # a proxy resolves the name, so its address cannot be judged here
-        for address in await _resolve(host):
+        for address in _resolve(host):
             admit(address)
     return admit
 
@@ -235,11 +280,10 @@ def _ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return ipaddress.ip_address(address.partition("%")[0])  # without the zone
 
 
-async def _resolve(host: str) -> list[str]:
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        found = []
+def _resolve(host: str) -> list[str]:
+    found: list[Any] = []
+    with suppress(OSError, UnicodeError):
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     if not found:
         raise Trouble(f"the media host {host} was not found")
     return [str(entry[4][0]) for entry in found]

@@ -17,7 +17,7 @@ POLLS_AT_ONCE = 16
 SUBMITS_AT_ONCE = 8
 START = 20.0  # requests a second at first
 FASTER = 1.1  # times as many after each answer, until a limit is met: after some sixty answers there is none
-PROBE = 1.0005  # the same once a limit was met: a tenth more after two hundred answers
+PROBE = 0.0005  # so much more after each answer once a limit was met, twice that after every hundred answers
 SLOWEST = 1 / 30
 LONGEST_PAUSE = 3600.0
 TURNS = 4  # of so many turns one goes to whoever has waited longest, the others to the person who waits
@@ -70,7 +70,8 @@ class Lane:
         """The provider answered, and did not say that it was asked too often."""
         self._passed += 1
         self._refusals = 0
-        self.rate = min(1e6, self.rate * (PROBE if self._limited else FASTER))
+        faster = 1 + PROBE * 2 ** min(self._passed // 100, 8) if self._limited else FASTER
+        self.rate = min(1e6, self.rate * faster)
 
     def refused(self, wait: float | None) -> None:
         """The provider said 429; `wait`: its Retry-After. Nobody asks before it is over, and then no faster than it
@@ -80,12 +81,13 @@ class Lane:
             self._paused_until = max(self._paused_until, min(now + (wait or 0.0), now + LONGEST_PAUSE))
             return
         self._refusals += 1
-        allowed = self._passed / (now - self._since) if self._busy and self._passed else self.rate / 4
-        self.rate = max(SLOWEST, 0.95 * min(self.rate, allowed))
-        self._limited = True
+        if self._passed or not self._limited:  # else the pause was too short, and tells no more of the rate
+            allowed = self._passed / (now - self._since) if self._busy else self.rate / (2 if self._limited else 4)
+            self.rate = max(SLOWEST, 0.95 * min(self.rate, allowed))
+            self._passed, self._since = 0, now
+        self._limited = self._busy = True
         pause = min(30.0, 2.0 ** (self._refusals - 1)) if wait is None else min(wait, LONGEST_PAUSE)
         self._next = self._paused_until = now + pause
-        self._passed, self._since, self._busy = 0, now, True
 
     def close(self) -> None:
         """Send away whoever waits."""

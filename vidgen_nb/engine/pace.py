@@ -8,14 +8,15 @@ import json
 import math
 import statistics
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vidgen_nb.ledger import Ledger
 from vidgen_nb.records import Record, Timing
 
 FEWEST = 5  # clips of a kind from which something is learned
-NEWEST = 100  # of them count: providers change
+NEWEST = 100  # of those before this process count: providers change
+MOST = 1000  # of this process's own; fewer would be the last of a burst to be done, which are the long ones
 EARLY = 0.02  # the share of clips that may be done before the first look
 AT_FIRST_SIGHT = 0.85  # of its age took a clip that was done at the first look: so the next first look is earlier
 BALANCE = 145  # polls cost as much as lateness: at 60 s ± 40 % it is two seconds late after twelve polls
@@ -87,19 +88,19 @@ class Past:
     """What clips of one kind took."""
 
     def __init__(self, runs: Sequence[Run] = ()) -> None:
-        self.runs = list(runs[-NEWEST:])
+        self.runs = list(runs)
         self._curve: list[tuple[float, float]] = []  # (seconds, share that takes longer)
         self._usual: Outlook | None = None
         self._lags: tuple[float, float] | None = None  # usual and most
         self._news = 0
         self._learn(())
 
-    def add(self, run: Run, at_work: Sequence[float]) -> None:
-        """Take in one more. at_work: ages of those still at work, which took longer than that."""
-        self.runs = [*self.runs, run][-NEWEST:]
+    def add(self, run: Run, at_work: Callable[[], Sequence[float]]) -> None:
+        """Take in one more. at_work: gives the ages of those still at work, which took longer than that."""
+        self.runs = [*self.runs, run][-MOST:]
         self._news += 1
         if self._news * 10 >= len(self.runs):  # a thousand at once are not sorted a thousand times
-            self._learn(at_work)
+            self._learn(at_work())
 
     def _learn(self, at_work: Sequence[float]) -> None:
         self._news = 0
@@ -194,11 +195,12 @@ class Pasts:
         rows = self._ledger.ask(lambda db: db.execute(query, values).fetchall())
         return Past([Run(*row) for row in reversed(rows)])
 
-    def keep(self, record: Record, run: Run, now: float) -> None:
-        """Remember what a clip took."""
+    def keep(self, record: Record, run: Run) -> None:
+        """Remember what a clip took; by when it began, for of a burst those that end last are the long ones."""
         kind = kind_of(record)
         self._ledger.write(
             "INSERT OR REPLACE INTO runs (generation, provider, origin, model, shape, seconds, lag, most_lag, at) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            record.id, kind.provider, kind.origin, kind.model, kind.shape, run.seconds, run.lag, run.most_lag, now,
+            record.id, kind.provider, kind.origin, kind.model, kind.shape, run.seconds, run.lag, run.most_lag,
+            record.answered or record.created,
         )  # fmt: skip

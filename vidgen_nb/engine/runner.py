@@ -418,7 +418,7 @@ class Runner:
         elif status is Status.DOWNLOADING and (job.accepted_here or job.at_work is not None):
             run = run_of(job.at_work, age, job.marks)
             if run is not None:
-                job.past.add(run, self._at_work(job.past))
+                job.past.add(run, lambda: self._at_work(job.past))
                 self._background(self._remember(job.record, run))
 
     def _at_work(self, past: Past) -> list[float]:
@@ -426,7 +426,7 @@ class Runner:
 
     async def _remember(self, record: Record, run: Run) -> None:
         with suppress(LedgerUnavailable):
-            await self._on_disk(self._pasts.keep, record, run, time.time())
+            await self._on_disk(self._pasts.keep, record, run)
 
     async def _bring_home(self, job: _Job, urls: tuple[str, ...]) -> float:
         """Download a finished task's videos. Gives the seconds until the task is asked again, should that be needed."""

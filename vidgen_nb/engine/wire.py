@@ -11,9 +11,11 @@ import ipaddress
 import json
 import logging
 import re
+import socket
 import ssl
+import threading
 import zlib
-from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
@@ -59,7 +61,7 @@ def as_sent(url: str) -> str:
 
 
 class Wire:
-    """Connections for one Studio. Lives in the loop's thread."""
+    """Connections for one Studio. Lives in the loop's thread, but for `stream`."""
 
     def __init__(self, timing: Timing) -> None:
         self._timing = timing
@@ -89,39 +91,39 @@ class Wire:
             request = self._request(client, gateway, call, self._timing.poll)
             return await self._exchange(client, gateway, request, _Evidence(), self._timing.poll)
 
-    @contextlib.asynccontextmanager
-    async def stream(self, url: str, key_for: Gateway | None, admit: Admit | None) -> AsyncIterator[httpx.Response]:
+    @contextlib.contextmanager
+    def stream(self, url: str, key_for: Gateway | None, admit: Admit | None, line: "Line") -> Iterator[httpx.Response]:
         """Open a media URL, without following redirects; the key goes along only where `key_for` says so.
 
-        The next address of a redirect is in `extensions["location"]`.
+        The next address of a redirect is in `extensions["location"]`. This blocks, and may be used from any thread.
 
         admit: raises for an address that may not be asked; it sees the one that the connection really has.
+        line: what breaks it off from another thread.
 
         Raises WireBroken for whatever the network does, also while the body is read through `chunks`.
         """
         token = _quiet.set(True)
         broken = ""
         try:
-            async with self._client(url, fresh=True) as client:
+            with self._blocking_client(url) as client:
                 limits = httpx.Timeout(self._timing.poll, connect=self._timing.connect)
                 headers = {"Accept-Encoding": "identity", "Accept": "*/*"}
                 request = client.build_request("GET", url, headers=headers, timeout=limits)
-                if admit is not None:
-                    request.extensions["trace"] = _Doorkeeper(request.url, admit).note
+                request.extensions["trace"] = _Doorkeeper(request.url, admit, line).note
                 # no auth at all, not None: httpx would send what stands before an @ in the URL
                 auth = _auth(key_for) if key_for else httpx.Auth()
-                client.event_hooks = {"response": [_keep_location]}
-                response = await client.send(request, auth=auth, stream=True, follow_redirects=False)
+                response = client.send(request, auth=auth, stream=True, follow_redirects=False)
                 try:
                     yield response
                 finally:
-                    await response.aclose()
+                    response.close()
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
             broken = _words(error)
         finally:
             _quiet.reset(token)
-        if broken:
-            raise WireBroken(broken)
+            line.end()
+        if line.broken or broken:  # where no length was announced, a line that was cut looks like the end
+            raise WireBroken(line.broken or broken)
 
     # one exchange
     async def _exchange(
@@ -187,10 +189,53 @@ class Wire:
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=0 if fresh else 1)
         return httpx.AsyncClient(verify=self._tls, http2=False, limits=limits, trust_env=not _is_loopback(url))
 
+    def _blocking_client(self, url: str) -> httpx.Client:
+        """The same for a thread that waits for each byte, which takes half of the time; its connection is not kept."""
+        if self._tls is None:
+            self._tls = httpx.create_ssl_context()
+        client = httpx.Client(verify=self._tls, http2=False, trust_env=not _is_loopback(url))
+        client.event_hooks = {"response": [_keep_location]}
+        return client
 
-async def _keep_location(response: httpx.Response) -> None:
+
+def _keep_location(response: httpx.Response) -> None:
     """Put the next address aside: httpx reads it though it is not to follow it, and breaks off at a strange one."""
     response.extensions["location"] = response.headers.pop("location", "")
+
+
+class WireBroken(Exception):
+    """The network, or the other side, broke off a stream. Says how, without an address or a key in it."""
+
+
+class Line:
+    """The connection of a stream, held by another thread than the one which waits for its bytes, to break it off."""
+
+    def __init__(self) -> None:
+        self.broken = ""  # why, once it is
+        self._guard = threading.Lock()
+        self._socket: socket.socket | None = None
+
+    def begin(self, connection: socket.socket) -> None:
+        """Hold a connection, by a handle of our own: TLS takes the other one over. Raises WireBroken."""
+        with self._guard:
+            if not self.broken:
+                self._socket = connection.dup()
+                return
+        raise WireBroken(self.broken)
+
+    def cut(self, why: str) -> None:
+        """Let no more bytes come: whoever waits for them is woken, and told why."""
+        with self._guard:
+            self.broken = self.broken or why
+            if self._socket is not None:
+                with contextlib.suppress(OSError):  # the other side was faster
+                    self._socket.shutdown(socket.SHUT_RDWR)
+
+    def end(self) -> None:
+        with self._guard:
+            if self._socket is not None:
+                self._socket.close()
+                self._socket = None
 
 
 class _Doorkeeper:
@@ -199,29 +244,27 @@ class _Doorkeeper:
     A name may lead elsewhere by then than when it was judged (DNS rebinding). A proxy on the way is not the far end.
     """
 
-    def __init__(self, url: httpx.URL, admit: Admit) -> None:
-        self._host, self._admit, self._direct = url.raw_host.decode("ascii"), admit, False
+    def __init__(self, url: httpx.URL, admit: Admit | None, line: Line) -> None:
+        self._host, self._admit, self._line = url.raw_host.decode("ascii"), admit, line
+        self._direct = False
 
-    async def note(self, event: str, info: Mapping[str, Any]) -> None:
+    def note(self, event: str, info: Mapping[str, Any]) -> None:
         if event == "connection.connect_tcp.started":
             self._direct = info["host"] == self._host
-        elif event == "connection.connect_tcp.complete" and self._direct:
+        elif event == "connection.connect_tcp.complete":
             connection = info["return_value"]
             try:
-                self._admit(str(connection.get_extra_info("server_addr")[0]))
+                if self._admit is not None and self._direct:
+                    self._admit(str(connection.get_extra_info("server_addr")[0]))
+                self._line.begin(connection.get_extra_info("socket"))
             except BaseException:
-                await connection.aclose()
+                connection.close()
                 raise
 
 
-class WireBroken(Exception):
-    """The network, or the other side, broke off a stream. Says how, without an address or a key in it."""
-
-
-async def chunks(response: httpx.Response) -> AsyncIterator[bytes]:
+def chunks(response: httpx.Response) -> Iterator[bytes]:
     """The body of a stream as it came, undecoded; each piece at once, so that a drip is seen to be one."""
-    async for chunk in response.aiter_raw():
-        yield chunk
+    return response.iter_raw()
 
 
 # ── evidence ──────────────────────────────────────────────────────────────────
