@@ -8,7 +8,6 @@ import asyncio
 import heapq
 import itertools
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Collection, Coroutine
@@ -21,7 +20,8 @@ from vidgen_nb import errors
 from vidgen_nb.engine import download, rules, shelf
 from vidgen_nb.engine.governor import Closed, Governors, Lane
 from vidgen_nb.engine.loop import BackgroundLoop, SerialThread, result_of
-from vidgen_nb.engine.pace import MARKS, Kind, Past, Pasts, Run, kind_of, run_of
+from vidgen_nb.engine.pace import Kind, Past, Pasts, Run, kind_of
+from vidgen_nb.engine.watch import AT_WORK, Watch
 from vidgen_nb.engine.wire import Gateway, Wire
 from vidgen_nb.errors import InvalidRequest, LedgerUnavailable, VidgenError
 from vidgen_nb.ledger import Allow, Conflict, Ledger
@@ -31,7 +31,6 @@ from vidgen_nb.records import TRANSIENT, Call, Outcome, Record, Reply, Status, T
 
 DOWNLOADS_AT_ONCE = 3
 FOREIGN_GAP = 1.0  # seconds between looks at a row which another process takes care of
-AT_WORK = frozenset({Status.QUEUED, Status.RUNNING})
 _WEIGHTY = frozenset({"status", "step", "task_id", "error", "reason", "cost", "files"})
 _NAMES = frozenset(f.name for f in fields(Record))
 _log = logging.getLogger(__name__)
@@ -47,11 +46,7 @@ class _Job:
     record: Record
     gateway: Gateway
     patience: rules.Patience = field(default_factory=rules.Patience)
-    born: float | None = None  # monotonic time at which the task was accepted
-    past: Past = field(default_factory=Past)  # what clips like it took
-    accepted_here: bool = False  # so all looks at it were ours
-    at_work: float | None = None  # its age when it was last seen at work
-    marks: list[tuple[float, float]] = field(default_factory=list)  # age and percent, as the progress was reported
+    watch: Watch = field(default_factory=Watch)
     handed: tuple[str, ...] = ()  # videos which the answer to the POST named
     due: float | None = None
     busy: bool = False
@@ -303,10 +298,10 @@ class Runner:
             values = await self._confirm(job, verdict.candidate) or values | {"task_id": verdict.candidate}
         await self._insist(job, values | self._raw(outcome))
         if job.record.status.open:
-            job.born, job.handed, job.accepted_here = time.monotonic(), verdict.urls, True
-            job.past = await self._past_of(job.record)
+            job.watch.begin()
+            job.handed, job.watch.past = verdict.urls, await self._past_of(job.record)
             self._schedule(job, 0.0 if job.handed else self._next_wait(job))
-            self._publish(job, replace(job.record, **_outlook(job)))
+            self._publish(job, replace(job.record, **job.watch.outlook(job.record)))
         return job.record
 
     async def _begin(self, job: _Job) -> None:
@@ -359,9 +354,7 @@ class Runner:
         return self._known[kind]
 
     def _next_wait(self, job: _Job) -> float:
-        age = _age(job)
-        known = job.past.next_wait(age, job.record.progress, self.timing)
-        return rules.next_wait(job.patience, age=age, timing=self.timing, known=known) * random.uniform(0.95, 1.05)
+        return job.watch.next_wait(job.record, job.patience, self.timing)
 
     async def _follow(self, job: _Job, anew: bool) -> None:
         row = await self._on_disk(self.ledger.claim, job.saved, time.time())
@@ -370,8 +363,8 @@ class Runner:
         else:
             self._publish(job, row, saved=row)
         if row.status.open:
-            job.past = await self._past_of(row)
-            job.patience = rules.Patience(since=_age(job) if anew else job.patience.since)
+            job.watch.past = await self._past_of(row)
+            job.patience = rules.Patience(since=job.watch.age(row) if anew else job.patience.since)
             self._schedule(job, 0.0)
         elif row.status is Status.SUBMITTING:
             self._schedule(job, FOREIGN_GAP)
@@ -393,13 +386,15 @@ class Runner:
             job.patience,
             outcome,
             now=time.time(),
-            age=_age(job),
+            age=job.watch.age(record),
             timing=self.timing,
         )
         job.patience = seen.patience
         self._learn(job, seen)
         wait = self._next_wait(job)
-        await self._write(job, **seen.values, **self._raw(outcome), **_outlook(job), next_call=time.time() + wait)
+        await self._write(
+            job, **seen.values, **self._raw(outcome), **job.watch.outlook(job.record), next_call=time.time() + wait
+        )
         if seen.urls:
             wait = await self._bring_home(job, seen.urls)
         if job.record.needs_key:  # whoever has a good key may take the row over
@@ -408,21 +403,15 @@ class Runner:
 
     def _learn(self, job: _Job, seen: rules.Absorbed) -> None:
         """Take in what a look tells of the time that such clips take. Before the record says that it is done."""
-        age, status = _age(job), seen.values.get("status", job.record.status)
-        if job.record.status is Status.DOWNLOADING or job.patience.trouble:
-            return  # it was done before, or nothing was seen
-        if status in {Status.QUEUED, Status.RUNNING}:
-            job.at_work = age
-            if (progress := seen.values.get("progress")) is not None and len(job.marks) < MARKS:
-                job.marks.append((age, progress))
-        elif status is Status.DOWNLOADING and (job.accepted_here or job.at_work is not None):
-            run = run_of(job.at_work, age, job.marks)
-            if run is not None:
-                job.past.add(run, lambda: self._at_work(job.past))
-                self._background(self._remember(job.record, run))
+        run, past = job.watch.learn(job.record, seen), job.watch.past
+        if run is not None:
+            past.add(run, lambda: self._ages(past))
+            self._background(self._remember(job.record, run))
 
-    def _at_work(self, past: Past) -> list[float]:
-        return [_age(job) for job in self._jobs.values() if job.past is past and job.record.status in AT_WORK]
+    def _ages(self, past: Past) -> list[float]:
+        """Of clips of a kind which are at work."""
+        jobs = [job for job in self._jobs.values() if job.watch.past is past and job.record.status in AT_WORK]
+        return [job.watch.age(job.record) for job in jobs]
 
     async def _remember(self, record: Record, run: Run) -> None:
         with suppress(LedgerUnavailable):
@@ -557,27 +546,6 @@ class Runner:
     def _raw(outcome: Outcome) -> dict[str, Any]:
         body = outcome.reply.body if outcome.reply is not None else None
         return {} if body is None else {"raw": without_secrets(body)}
-
-
-def _age(job: _Job) -> float:
-    """Seconds since the task was accepted. The row's own times are looked at once: a clock on the wall can be set."""
-    if job.born is None:
-        row = job.record
-        job.born = time.monotonic() - max(0.0, time.time() - (row.answered or row.created))
-    return time.monotonic() - job.born
-
-
-def _outlook(job: _Job) -> dict[str, Any]:
-    """When it may be done, as times of the day. What was said stays as long as it is not over and about right."""
-    age, now, said = _age(job), time.time(), job.record.expected
-    outlook = job.past.outlook(age, job.record.progress)
-    if outlook is None:
-        return {"expected": None}
-    expected = now + outlook.likely - age
-    if said is not None and said > now and abs(said - expected) < max(3.0, 0.15 * (expected - now)):
-        expected = said
-    late = job.record.expected_late or (now + job.past.late - age if job.past.late is not None else None)
-    return {"expected": expected, "expected_late": late}
 
 
 def _tell(lane: Lane, provider: Provider, outcome: Outcome, most: float | None = None) -> None:
