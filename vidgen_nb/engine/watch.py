@@ -41,7 +41,7 @@ class Watch:
         return rules.next_wait(patience, age=age, timing=timing, known=known) * random.uniform(0.95, 1.05)
 
     def learn(self, record: Record, seen: rules.Absorbed) -> Run | None:
-        """Take in a look at a task that was `record` before. Once it is done, gives what it took, if that can be told."""
+        """Take in a look at a task that was `record` before. Once it is done: what it took, if that can be told."""
         status = seen.values.get("status", record.status)
         if record.status is Status.DOWNLOADING or seen.patience.trouble:
             return None  # it was done before, or nothing was seen
