@@ -179,3 +179,15 @@ def test_a_home_remembers_by_kind(tmp_path: Path) -> None:
     assert [run.seconds for run in Pasts(ledger).of(kind_of(record(duration=10))).runs] == [500]
     assert Pasts(ledger).of(kind_of(record(resolution="720p"))).runs == []
     ledger.close()
+
+
+def test_a_strangers_numbers_are_left_out(tmp_path: Path) -> None:
+    """Rows that hold texts, nothing, endless or absurd numbers teach nothing, and break nothing."""
+    ledger = Ledger(tmp_path)
+    pasts = Pasts(ledger)
+    for number, seconds in enumerate(["long", -5.0, 0.0, float("inf"), 1e300, 60.0]):
+        pasts.keep(record(number), Run(seconds))  # type: ignore[arg-type]
+    for number, lag in enumerate(["much", float("inf"), 1e9], 100):
+        pasts.keep(record(number), Run(60.0, lag, 0.1))  # type: ignore[arg-type]
+    assert pasts.of(kind_of(record())).runs == [Run(60.0)]
+    ledger.close()

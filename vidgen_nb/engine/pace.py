@@ -22,6 +22,7 @@ AT_FIRST_SIGHT = 0.85  # of its age took a clip that was done at the first look:
 BALANCE = 145  # polls cost as much as lateness: at 60 s ± 40 % it is two seconds late after twelve polls
 FAR = 3  # times as long as nine of ten take: such a clip is none of them
 SHARP = 0.35  # two looks further apart than that, by the later one's time, do not say when a clip was done
+LONGEST = 1e6  # seconds that a clip may take
 MARKS = 50  # of the progress of one clip
 
 
@@ -180,6 +181,12 @@ def _earliest(curve: Sequence[tuple[float, float]], likely: float, clips: int) -
 _NORMAL = statistics.NormalDist()
 
 
+def _sound(seconds: object, lag: object, most_lag: object) -> bool:
+    """Whether a row can be reckoned with: a ledger may be a stranger's."""
+    lags = all(it is None or (isinstance(it, float) and abs(it) <= 1) for it in (lag, most_lag))
+    return isinstance(seconds, float) and 0.001 < seconds < LONGEST and lags
+
+
 class Pasts:
     """What this home has learned, by kind. Lives where the ledger is written."""
 
@@ -193,7 +200,7 @@ class Pasts:
         )
         values = (kind.provider, kind.origin, kind.model, kind.shape, NEWEST)
         rows = self._ledger.ask(lambda db: db.execute(query, values).fetchall())
-        return Past([Run(*row) for row in reversed(rows)])
+        return Past([Run(*row) for row in reversed(rows) if _sound(*row)])
 
     def keep(self, record: Record, run: Run) -> None:
         """Remember what a clip took; by when it began, for of a burst those that end last are the long ones."""

@@ -380,15 +380,10 @@ class Runner:
         task = Task(record.task_id, record.model, record.asked)
         call = gateway.provider.poll(task, gateway.options)
         outcome = await self._ask(gateway, call, urgent=job.awaited > 0)
+        record, age = job.record, job.watch.age(record)  # while its turn had to be waited for it may have moved on
         seen = rules.absorb(
-            gateway.provider,
-            record,
-            job.patience,
-            outcome,
-            now=time.time(),
-            age=job.watch.age(record),
-            timing=self.timing,
-        )
+            gateway.provider, record, job.patience, outcome, now=time.time(), age=age, timing=self.timing
+        )  # fmt: skip
         job.patience = seen.patience
         self._learn(job, seen)
         wait = self._next_wait(job)
