@@ -7,6 +7,7 @@ processes ask for it. Every later change is a compare-and-swap on the row's revi
 """
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -17,7 +18,8 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from vidgen_nb.errors import LedgerUnavailable
 from vidgen_nb.owners import Owner, alive
@@ -540,20 +542,46 @@ def as_json(record: Record) -> dict[str, Any]:
 
 
 def from_json(values: Mapping[str, Any]) -> Record:
-    """The record which `as_json` wrote."""
+    """The record which `as_json` wrote. Raises TypeError where a value is of another kind: it may be a stranger's."""
     known = {name: value for name, value in values.items() if name in _COLUMNS}
     known["status"] = Status(known["status"])
-    known["error"] = Failure(**known["error"]) if known.get("error") else None
-    known["cost"] = Cost(**known.get("cost", {}))
-    files = [ClipFile(**file) for file in known.get("files", ())]
+    known["error"] = sound(Failure(**known["error"])) if known.get("error") else None
+    known["cost"] = sound(Cost(**known.get("cost", {})))
+    files = [sound(ClipFile(**file)) for file in known.get("files", ())]
     known["files"] = tuple(replace(file, path=_below(file.path), poster=_below(file.poster)) for file in files)
-    return Record(**known)
+    return sound(Record(**known))
+
+
+def sound(value: T) -> T:
+    """The value; raises TypeError unless each field is of its kind: JSON and SQLite take any, and a view cannot."""
+    kind: Any = type(value)
+    for name, kinds in _kinds(kind):
+        if not isinstance(getattr(value, name), kinds):
+            raise TypeError(f"{name} is of another kind")
+    return value
+
+
+@functools.cache
+def _kinds(record: type) -> tuple[tuple[str, tuple[type, ...]], ...]:
+    """The fields of a record with the types which their annotations name; a float may be a whole number."""
+    kinds = []
+    for name, hint in get_type_hints(record).items():
+        named = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+        if Any not in named:
+            types = tuple(get_origin(one) or one for one in named)
+            kinds.append((name, (*types, int) if float in types else types))
+    return tuple(kinds)
 
 
 def _below(path: str) -> str:
-    """The path, "" where it leads out of the home: a row may be a stranger's, and what is shown lands in notebooks."""
+    """The path, "" where it leads out of the home: a row may be a stranger's, and what is shown lands in notebooks.
+
+    Nor is it longer than systems take: asking for such a file is an error.
+    """
     parts = re.split(r"[/\\]", path)
-    return "" if path.startswith(("/", "\\")) or ".." in parts or "\0" in path or ":" in parts[0] else path
+    outside = path.startswith(("/", "\\")) or ".." in parts or "\0" in path or ":" in parts[0]
+    long = len(path) > 1000 or any(len(part.encode("utf-8", "replace")) > 255 for part in parts)
+    return "" if outside or long else path
 
 
 def _cell(name: str, value: Any) -> Any:

@@ -101,8 +101,8 @@ async def _watch(moving: "asyncio.Task[Fetched]", haul: _Haul, timing: Timing, t
     """Say how it goes, and break it off where it takes too long: a drip of single bytes ends no wait by itself."""
     window, before = 0.0, 0
     while not moving.done():
-        await asyncio.wait([moving], timeout=min(TOLD_EVERY, timing.download_stall))
-        now, asked, began = time.monotonic(), haul.asked, haul.began
+        await asyncio.wait([moving], timeout=max(0.05, min(TOLD_EVERY, timing.download_stall)))
+        asked, began, now = haul.asked, haul.began, time.monotonic()
         if asked is not None and now - asked > timing.connect + timing.poll:
             haul.line.cut("no answer within the time limit")
         if began is None or moving.done():
@@ -112,9 +112,10 @@ async def _watch(moving: "asyncio.Task[Fetched]", haul: _Haul, timing: Timing, t
             window, before = began, 0
         if now - window >= timing.download_stall:
             if done - before < SLOWEST * timing.download_stall:
-                haul.line.cut(f"less than {SLOWEST} bytes a second for {timing.download_stall:.0f} s")
+                haul.line.cut(f"less than {SLOWEST} bytes a second for {timing.download_stall:g} s")
             window, before = now, done
-        tell(done, haul.total, done / (now - began))
+        if now - began >= TOLD_EVERY:
+            tell(done, haul.total, done / (now - began))
 
 
 def _move(wire: Wire, gateway: Gateway, url: str, temporary: Path, allowed: Collection[str], haul: _Haul) -> Fetched:

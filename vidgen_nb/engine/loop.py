@@ -175,10 +175,15 @@ class SerialThread:
         self._work.put(_Work(function, args, loop, future))
         return await future
 
+    def put(self, function: Callable[..., object], *args: Any) -> None:
+        """Call `function(*args)` there and do not wait for it. What it raises is lost."""
+        self._work.put(_Work(function, args))
+
     def stop(self) -> None:
         """End the thread after what was put in so far."""
         self._work.put(None)
-        self._thread.join(timeout=10)
+        if threading.current_thread() is not self._thread:
+            self._thread.join(timeout=10)
 
     def _main(self) -> None:
         going = True
@@ -210,8 +215,8 @@ class _Work:
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
-    loop: asyncio.AbstractEventLoop
-    future: "asyncio.Future[Any]"
+    loop: asyncio.AbstractEventLoop | None = None
+    future: "asyncio.Future[Any] | None" = None
     result: Any = None
     error: BaseException | None = None
 
@@ -222,12 +227,14 @@ class _Work:
             self.error = error
 
     def hand_over(self) -> None:
+        if self.loop is None:
+            return
         with suppress(RuntimeError):  # the loop has ended meanwhile: nobody waits for the result
             self.loop.call_soon_threadsafe(_settle, self.future, self.result, self.error)
 
 
-def _settle(future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
-    if future.done():
+def _settle(future: "asyncio.Future[Any] | None", result: Any, error: BaseException | None) -> None:
+    if future is None or future.done():
         return
     if error is not None:
         future.set_exception(error)

@@ -66,6 +66,7 @@ class Runner:
         self._jobs: dict[str, _Job] = {}
         self._guard = threading.RLock()
         self._disk = SerialThread("vidgen_nb-ledger", ledger.together)
+        self._views = SerialThread("vidgen_nb-views")
         self._agenda: list[tuple[float, int, str]] = []
         self._count = itertools.count()
         self._submitting: set[Future[Record]] = set()
@@ -147,7 +148,7 @@ class Runner:
         return self._loop.run(self._decide(self._jobs[id], allow, was, values))
 
     def watch(self, id: str, tell: Tell) -> Callable[[], None]:
-        """Call `tell` with every new record, from the loop's thread; the result ends it."""
+        """Call `tell` with every new record, from a thread which may take its time; the result ends it."""
         job = self._jobs[id]
         with self._guard:
             job.listeners.append(tell)
@@ -204,6 +205,7 @@ class Runner:
             self._loop.run(self._end()).result(timeout=10)
         self._loop.stop()
         self._disk.stop()
+        self._views.stop()
         for job in self._jobs.values():
             for _, waiter in job.waiters:
                 if waiter.set_running_or_notify_cancel():
@@ -529,10 +531,16 @@ class Runner:
             if waiter.set_running_or_notify_cancel():
                 waiter.set_result(job.record)
         for tell in listeners:
-            try:
-                tell(job.record)
-            except Exception:  # a view's trouble is not the engine's
-                _log.debug("a listener of %s failed", job.record.id, exc_info=True)
+            self._views.put(self._call, job, tell, job.record)
+
+    def _call(self, job: _Job, tell: Tell, record: Record) -> None:
+        with self._guard:
+            if tell not in job.listeners:  # it has stopped listening meanwhile
+                return
+        try:
+            tell(record)
+        except Exception:  # a view's trouble is not the engine's
+            _log.debug("a listener of %s failed", record.id, exc_info=True)
 
     async def _on_disk(self, function: Callable[..., T], *args: Any) -> T:
         return await self._disk.run(function, *args)
