@@ -14,7 +14,7 @@ from IPython.display import publish_display_data
 
 from tests.display import sweeps
 from tests.display.stand_ins import CASES, CHINESE, FACTS, NOW, SEARCHABLE, Watched, make
-from vidgen_nb.display import sweep_saved
+from vidgen_nb.display import history_live, sweep_saved
 from vidgen_nb.display.card import bundle
 from vidgen_nb.display.compare_live import Comparison
 from vidgen_nb.display.gallery import history_bundle
@@ -23,6 +23,7 @@ from vidgen_nb.display.sweep_live import GridShown
 from vidgen_nb.display.words import Tick
 from vidgen_nb.media import video
 from vidgen_nb.records import ClipFile, Failure, Record, Status
+from vidgen_nb.searching import Archive, Search
 from vidgen_nb.simulator.film import render
 from vidgen_nb.simulator.task import Ask
 
@@ -67,6 +68,20 @@ def finishing(ratio: str) -> Callable[[], None]:
     return lambda: watched.tell(status=Status.SUCCEEDED, files=(_film(ratio),), finished=time.time())
 
 
+def expecting() -> tuple[Callable[[float, float], None], Callable[[], None]]:
+    """Show a running clip without progress. The results: one lets it be expected in so many seconds, and most in so
+    many; the other ends it.
+    """
+    watched = _seen(_moved(make(Status.RUNNING, asked={"aspect_ratio": "16:9"})))
+    Living(watched, embed_limit=0).show()
+
+    def expect(likely: float, late: float) -> None:
+        now = time.time()
+        watched.tell(expected=now + likely, expected_late=now + late)
+
+    return expect, lambda: watched.tell(status=Status.SUCCEEDED, files=(_film("16:9"),), finished=time.time())
+
+
 def crowd(count: int) -> Callable[[float], None]:
     """Show many running clips; the result ends all in so many seconds, ten steps in each, from another thread."""
     seen = [_seen(_moved(make(Status.RUNNING, id=f"vg-{number:010}", progress=0.0))) for number in range(count)]
@@ -85,12 +100,21 @@ def crowd(count: int) -> Callable[[float], None]:
     return lambda seconds: threading.Thread(target=go_on, args=(seconds,), daemon=True).start()
 
 
-def history() -> None:
-    """A page of history, with a search."""
+def history(*, living: bool = False) -> None:
+    """A page of history, with a search; saved, or the widget."""
     found = [replace(CASES[name], created=NOW - 3000 * age) for age, name in enumerate(CASES) if name != "submitting"]
     found.append(make(Status.SUCCEEDED, asked={"prompt": "a boat hull half buried in dunes", "aspect_ratio": "21:9"}))
-    views = [_seen(_moved(record)) for record in found]
-    publish_display_data(history_bundle(views, total=148, matched=["boat", "纸船"]))
+    views = [_seen(replace(_moved(record), id=f"vg-{n:010x}")) for n, record in enumerate(found)]
+    if living:
+        views.sort(key=lambda view: (view.record.status is not Status.UNKNOWN, -view.record.created))
+        found = [views[n % len(views)] for n in range(148)]
+        titles = {"relaydance": "RelayDance", "aitoearn": "AiToEarn"}
+        archive = Archive(
+            lambda _: found, lambda id: next(view for view in found if view.record.id == id), lambda: titles
+        )
+        history_live.show(archive, Search(text="boat 雨夜"), 1, {"text/html": "", "text/plain": ""})
+    else:
+        publish_display_data(history_bundle(views, total=148, matched=["boat", "纸船"]))
 
 
 def compare(count: int) -> None:

@@ -134,6 +134,43 @@ def test_nothing_moves_when_it_ends(open_notebook: OpenNotebook, front: Front) -
                     assert after[name] == pytest.approx(box, abs=0.6), (width, SHAPES[index - 1], name)
 
 
+# what a head says, one after the other
+HEARD = """output => {
+  const head = output.querySelector(".vg-when");
+  window.heard = [head.textContent];
+  const watcher = new MutationObserver(() => heard.push(head.textContent));
+  watcher.observe(head, { childList: true, subtree: true, characterData: true });
+}"""
+
+
+def test_the_time_left_runs_out_by_itself(open_notebook: OpenNotebook, front: Front) -> None:
+    """With a known past a card counts down, says that it is soon, then that it is late, while the kernel is busy with
+    something else and sends nothing; it ends as ever, and nothing moves in between.
+    """
+    cells = [STAGE, "expect, end = stage.expecting()", "expect(5, 9)", "import time\ntime.sleep(60)", "end()"]
+    page = open_notebook(cells, front=front)
+    page.run(0)
+    page.run(1)
+    output = page.output(1)
+    expect(card(output)).to_contain_text("for ")
+    before = boxes(output)
+    output.evaluate(HEARD)
+    page.run(2)
+    page.run(3, wait=False)
+    expect(output.locator(".vg-when")).to_have_text("taking longer than usual", timeout=LONG)
+    heard = page.page.evaluate("heard.map(text => text.replaceAll('\\u00a0', ' '))")
+    first = heard.index("about 5 s left")
+    assert heard[first:] == ["about 5 s left", "any moment now", "taking longer than usual"]
+    assert boxes(output) == before
+    page.wait_busy(3)
+    page.interrupt()
+    page.wait_idle(3)
+    page.run(4)
+    plays(page, output.locator("video[src*='clips/']"))
+    for name, box in boxes(output).items():
+        assert box == pytest.approx(before[name], abs=0.6), name
+
+
 def test_it_goes_on_after_a_reload(open_notebook: OpenNotebook, front: Front) -> None:
     """The page is loaded anew while it runs: the card reconnects, goes on, and ends with the player in its place."""
     page = open_notebook([SETUP, asking(12)], front=front)

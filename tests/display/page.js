@@ -11,7 +11,9 @@ window.tests = {
       off: (event, listener) => listeners[event]?.delete(listener),
       send: message => sent.push(message),
       set: changed => { Object.assign(parts, changed); for (const name in changed) tell(`change:${name}`); },
+      end: () => tell("comm_live_update"),
       hear: (message, buffers) => tell("msg:custom", message, buffers ?? []),
+      leave: () => tell("comm_live_update"),
       listening: () => Object.values(listeners).reduce((sum, set) => sum + set.size, 0),
     };
     window.end = card.default.render({ model, el: document.getElementById("live") });

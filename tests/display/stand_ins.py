@@ -62,6 +62,10 @@ CASES: dict[str, Record] = {
     "queued": make(Status.QUEUED, started=None, asked={"prompt": CHINESE}),
     "running": make(Status.RUNNING, progress=38.0),
     "running, silent": make(Status.RUNNING, word="RENDER_QUEUE_7"),
+    "running, with a past": make(
+        Status.RUNNING, sent=NOW - 31, answered=NOW - 30, started=NOW - 22, expected=NOW + 38, expected_late=NOW + 48
+    ),
+    "running, late": make(Status.RUNNING, progress=12.0, expected=NOW - 20, expected_late=NOW - 4),
     "unreachable": make(Status.RUNNING, progress=38.0, unreachable_since=NOW - 40, next_call=NOW + 12),
     "needs a key": make(Status.RUNNING, needs_key=True),
     "downloading": make(

@@ -9,6 +9,7 @@ from typing import Any
 from vidgen_nb.axes import Axis
 from vidgen_nb.display.face import FINAL
 from vidgen_nb.display.sweep import Cell, Grid
+from vidgen_nb.display.words import Line
 from vidgen_nb.records import SIMULATED_COST, ClipFile, Status
 
 from .stand_ins import CASES, FACTS, NOW, Watched, jpeg
@@ -54,13 +55,14 @@ class Swept:
         self.home = home
         self.done = False
         self.stops = 0
+        self.left: Line = ""
         self.axes = (axis("n", [str(number) for number in range(count)]),)
         self.clips = [Watched(replace(CASES[status], id=f"vg-{n:010}"), home) for n in range(count)]
         self.listeners: list[Callable[[int | None], None]] = []
 
     def grid(self) -> Grid:
         made = [Cell((n,), "relaydance", clip.record, clip.facts) for n, clip in enumerate(self.clips)]
-        return Grid("a boat {n}", self.axes, "RelayDance", 16 / 9, self.home, made, done=self.done)
+        return Grid("a boat {n}", self.axes, "RelayDance", 16 / 9, self.home, made, self.left, self.done)
 
     def viewed(self, number: int) -> Watched | None:
         return self.clips[number] if 0 <= number < len(self.clips) else None

@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from vidgen_nb import errors
 from vidgen_nb.display import card, words
+from vidgen_nb.display.estimate import left
 from vidgen_nb.display.face import Frame, face, frame
 from vidgen_nb.records import SIMULATED_COST, ClipFile, Cost, Failure, Record, Status
 
@@ -47,6 +49,8 @@ SAYS = {
     "queued": ["Queued", "for 0 s", "in the queue of RelayDance"],
     "running": ["Running", "38 %", "reported by RelayDance", "sent", "queued 8 s", "Copy as code"],
     "running, silent": ["Running (provider says: RENDER_QUEUE_7)", "this channel reports no progress"],
+    "running, with a past": ["this channel reports no progress", "left"],
+    "running, late": ["12 %", "left"],
     "unreachable": ["unreachable for", "last answer", "trying again", "asks again in"],
     "needs a key": ["needs a key", "paused until the key is accepted", "waiting for a key"],
     "downloading": ["Downloading", "6.2 of 14.8 MB", "41 %", "3.1 MB/s, about"],
@@ -237,6 +241,111 @@ def test_an_estimate_needs_progress_of_its_own() -> None:
         measure = face(make(Status.RUNNING, progress=progress), FACTS).measure
         assert isinstance(measure, words.Tick)
         assert measure.form == "spell"
+
+
+PAST = {"expected": NOW + 38, "expected_late": NOW + 78}
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.RUNNING])
+def test_clips_like_it_give_an_estimate(status: Status) -> None:
+    """Half of them are done by then: it counts down to that, then says that it is soon, then that it is late."""
+    said = face(make(status, progress=None, answered=NOW - 2, **PAST), FACTS)
+    for seconds, expected in (
+        (0, f"about 40{NB}s left"),
+        (37.9, f"about 5{NB}s left"),
+        (38, "any moment now"),
+        (77.9, "any moment now"),
+        (78, "taking longer than usual"),
+        (5_000, "taking longer than usual"),
+    ):
+        assert words.still(said.measure, NOW + seconds) == words.still(said.strip.right, NOW + seconds) == expected
+    assert isinstance(said.measure, words.Tick)
+    assert said.measure.title == f"9 of 10 clips like this are done within 1{NB}min{NB}20{NB}s"
+
+
+def test_an_estimate_that_ran_out_becomes_the_time_so_far() -> None:
+    """Where nobody knows how long the slow ones take, nothing stands still at 5 s: the head goes on with the time."""
+    said = face(make(Status.RUNNING, progress=38.0), FACTS)
+    assert words.still(said.measure, NOW + 136) == f"about 5{NB}s left"
+    assert words.still(said.measure, NOW + 138) == f"for 3{NB}min{NB}42{NB}s"
+    assert words.still(said.strip.right, NOW + 138) == "", "the strip says the time so far already"
+    assert isinstance(said.measure, words.Tick)
+    assert said.measure.title == ""
+
+
+@pytest.mark.parametrize(
+    ("progress", "expected", "by"),
+    [
+        (None, NOW + 38, "past"),
+        (4.0, NOW + 38, "past"),
+        (24.0, NOW + 38, "past"),
+        (99.0, NOW + 38, "past"),
+        (100.0, NOW + 38, "past"),
+        (24.0, NOW - 1, "progress"),
+        (4.0, NOW - 1, "past"),
+        (24.0, None, "progress"),
+    ],
+)
+def test_which_estimate_wins(progress: float | None, expected: float | None, by: str) -> None:
+    """What is expected wins, for it knows how far progress can be believed; once it has gone by, progress counts."""
+    end = left(make(Status.RUNNING, progress=progress, expected=expected, expected_late=NOW + 78))
+    assert end is not None
+    own = NOW + 84 * (100 - (progress or 1)) / (progress or 1)
+    assert end.at == pytest.approx(own if by == "progress" else expected, abs=0.1)
+
+
+def test_what_is_late_says_so_beside_its_own_estimate() -> None:
+    """Its own progress counts down in the head; the strip says that nine of ten took less."""
+    said = face(make(Status.RUNNING, progress=60.0, expected=NOW - 40, expected_late=NOW - 1), FACTS)
+    assert words.still(said.measure, NOW) == f"about 1{NB}min left"
+    assert words.still(said.strip.right, NOW) == "taking longer than usual"
+
+
+def test_what_took_longer_than_anything_before_is_late() -> None:
+    """Where nothing is expected any more, nine of ten have been done for long."""
+    said = face(make(Status.RUNNING, expected=None, expected_late=NOW - 30), FACTS)
+    assert words.still(said.measure, NOW) == words.still(said.strip.right, NOW) == "taking longer than usual"
+
+
+@pytest.mark.parametrize("held_up", [{"needs_key": True}, {"unreachable_since": NOW - 9, "next_call": NOW + 9}])
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.RUNNING])
+def test_nothing_is_promised_while_it_is_held_up(status: Status, held_up: dict[str, Any]) -> None:
+    """Who cannot ask the provider does not know when it will be done."""
+    said = face(make(status, progress=60.0, **PAST, **held_up), FACTS)
+    assert said.measure == ""
+    assert "left" not in words.still(said.strip.right, NOW)
+
+
+def test_only_work_at_the_provider_is_estimated_by_the_past() -> None:
+    """The past says nothing about sending, downloading or what has ended."""
+    for status in set(Status) - {Status.QUEUED, Status.RUNNING}:
+        assert left(make(status, **PAST)) is None
+        assert "longer than usual" not in card.as_html(make(status, expected=NOW - 9, expected_late=NOW - 5), FACTS)
+
+
+def test_a_saved_card_counts_nothing_down() -> None:
+    """It says that it took long, if it did when it was last heard of; what was left then is no news later."""
+    for seconds in (0, 50):
+        saved = card.as_html(make(Status.RUNNING, **PAST, updated=NOW + seconds), FACTS)
+        assert "left" not in visible(saved)
+        assert "moment" not in visible(saved)
+        assert "longer than usual" not in saved
+    saved = card.as_html(make(Status.RUNNING, **PAST, updated=NOW + 78), FACTS)
+    assert "taking longer than usual" in visible(saved)
+    assert "3:52" not in saved
+    assert "2:52" in saved, "beside the time so far"
+
+
+def test_a_download_tells_bytes_speed_and_the_rest() -> None:
+    """Of bytes without a total, of nothing yet, and when the rest should be there: then the speed alone."""
+    said = face(CASES["downloading"], FACTS)
+    assert words.still(said.strip.right, NOW) == f"3.1{NB}MB/s, about 5{NB}s left"
+    assert words.still(said.strip.right, NOW + 3) == f"3.1{NB}MB/s"
+    endless = face(make(Status.DOWNLOADING, bytes_done=2_500_000, bytes_per_second=4.2e5), FACTS)
+    assert (endless.big, endless.line, endless.strip.right) == (f"2.5{NB}MB", "of the clip", f"420{NB}kB/s")
+    assert endless.strip.fill == "open"
+    first = face(make(Status.DOWNLOADING), FACTS)
+    assert (first.big, first.line, first.strip.right) == (f"0{NB}kB", "of the clip", "")
 
 
 def test_a_clip_that_takes_long_says_so() -> None:

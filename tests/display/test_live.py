@@ -132,9 +132,12 @@ def test_nothing_new_is_not_sent(shown: Shown) -> None:
 
 def test_the_notice_of_a_long_wait_is_news(shown: Shown) -> None:
     """Half an hour after sending, the next poll brings the notice to the page; once."""
+    shown.clock.now += 1
+    shown.watched.tell(progress=None)
+    shown.comm.sent.clear()
     shown.watched.tell(updated=NOW + 1700)
     assert shown.comm.sent == []
-    shown.watched.tell(updated=NOW + 1750, progress=None)
+    shown.watched.tell(updated=NOW + 1750)
     shown.watched.tell(updated=NOW + 1760)
     (update,) = shown.comm.updates
     assert "asking goes on" in update["picture"]
@@ -178,6 +181,35 @@ def test_progress_is_coarse(shown: Shown) -> None:
     shown.clock.now += 5
     shown.watched.tell(progress=20.9)
     assert len(shown.comm.sent) == 1
+
+
+def test_what_the_past_says_is_told_once(shown: Shown) -> None:
+    """When it may be done is one message; again only where it moves by more than what is shown of it, never a tick."""
+    shown.watched.tell(expected=NOW + 40, expected_late=NOW + 80)
+    (update,) = shown.comm.updates
+    assert set(update) == {"head", "strip"}
+    assert "any moment now" in update["head"]
+    for more in range(1, 5):
+        shown.watched.tell(updated=NOW + more, expected=NOW + 40 + more, expected_late=NOW + 80 - more)
+    assert len(shown.comm.updates) == 1
+    shown.watched.tell(updated=NOW + 6, expected=NOW + 46)
+    assert len(shown.comm.updates) == 2
+    shown.watched.tell(updated=NOW + 7, expected_late=NOW + 90)
+    assert len(shown.comm.updates) == 3
+
+
+def test_a_countdown_that_ran_out_is_told_anew(shown: Shown) -> None:
+    """At the moment of its end a card says that it is soon; the next answer which knows better brings a new one."""
+    shown.clock.now += 1
+    shown.watched.tell(progress=50.0, expected_late=NOW + 600)  # half in 84 s
+    shown.comm.sent.clear()
+    shown.watched.tell(updated=NOW + 80)
+    assert shown.comm.sent == [], "it still counts"
+    shown.watched.tell(updated=NOW + 85)
+    (update,) = shown.comm.updates
+    assert f'data-at="{NOW + 85 + 169:.3f}"' in update["head"]
+    shown.watched.tell(updated=NOW + 90)
+    assert len(shown.comm.updates) == 1
 
 
 def test_a_state_change_is_never_held_back(shown: Shown) -> None:

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.clips import mp4
 from vidgen_nb.display import card, words
+from vidgen_nb.display.estimate import LONGER, SOON
 from vidgen_nb.display.face import FINAL, face
 from vidgen_nb.display.html import data_link
 from vidgen_nb.display.saved import FONT
@@ -262,6 +263,26 @@ def test_time_ticks_in_the_browser(mount: Mount) -> None:
     assert head.text_content() == "for 3\xa0min\xa030\xa0s"
 
 
+def test_an_estimate_runs_out_by_itself(mount: Mount) -> None:
+    """The browser holds the clock: about so long, any moment, longer than usual; on one line, without a jump."""
+    past = {"expected": NOW + 138, "expected_late": NOW + 178}
+    record = make(Status.RUNNING, progress=None, origin="simulator", **past)
+    for width in (880, 360):
+        page = mount(record, width=width)
+        in_view(page)
+        page.clock.pause_at(NOW + 100)
+        head, strip = page.locator("#live .vg-when"), page.locator("#live .vg-strip > span").last
+        before = boxes(page, LIVE)
+        assert head.get_attribute("title") == "9 of 10 clips like this are done within 4\xa0min\xa030\xa0s"
+        for seconds, expected in ((1, "about 40\xa0s left"), (36, "about 5\xa0s left"), (3, SOON),
+                                  (37, SOON), (2, LONGER), (60, LONGER)):  # fmt: skip
+            page.clock.run_for(1000 * seconds)
+            assert (head.text_content(), strip.text_content()) == (expected, expected)
+            assert boxes(page, LIVE) == before
+            assert page.evaluate("tests.beyond", 8 + width) == []
+        assert page.evaluate("sent.length") == 1, "nobody asked the kernel"
+
+
 def in_view(page: Page, *, seen: bool = True) -> None:
     """Wait until the browser has told observers that the card is in view, or is not."""
     page.evaluate("tests.inView", seen)
@@ -461,6 +482,16 @@ def test_a_view_that_goes_leaves_nothing_behind(mount: Mount) -> None:
     page.evaluate("model.set({ head: 'x' })")
     page.clock.run_for(5_000)
     assert "Queued" in page.inner_text("#live .vg-head")
+
+
+def test_a_kernel_that_is_gone_promises_nothing(mount: Mount) -> None:
+    """Without its kernel a card tells no end any more, and stands still."""
+    page = mount(CASES["running, with a past"])
+    assert "left" in page.inner_text("#live .vg-head")
+    page.evaluate("model.end()")
+    assert "left" not in page.inner_text("#live")
+    assert "Its kernel is gone" in page.inner_text("#live .vg-foot")
+    assert page.locator("#live button:enabled").count() == 0
 
 
 def test_a_given_first_frame_is_shown_dimmed(mount: Mount) -> None:

@@ -12,6 +12,7 @@ import pytest
 from vidgen_nb.display import sweep, sweep_live, sweep_saved
 from vidgen_nb.display.sweep import Cell, Grid, layout, time_left
 from vidgen_nb.display.sweep_live import GridShown
+from vidgen_nb.display.words import Tick
 from vidgen_nb.records import Status
 
 from .stand_ins import CASES, FACTS, NOW, make
@@ -127,6 +128,41 @@ def test_time_left_takes_the_slowest_provider() -> None:
     tick = time_left([quick, slow], {"aioagi": 1, "relaydance": 1}, NOW)
     assert tick is not None
     assert tick.at - NOW == pytest.approx(84 * 9, rel=0.01)
+
+
+def test_time_left_knows_clips_like_these() -> None:
+    """What is known of the past counts before a clip of this sweep is done; nothing is promised beyond that."""
+    cap = {"relaydance": 2}
+    past = {"sent": NOW - 10, "expected": NOW + 40, "expected_late": NOW + 90}
+    going = [Cell((n,), "relaydance", make(Status.RUNNING, **past), FACTS) for n in range(2)]
+    tick = time_left(going, cap, NOW)
+    assert tick is not None
+    for seconds, said in ((0, "about 40 s left"), (41, "any moment now"), (91, "taking longer than usual")):
+        assert tick.still(NOW + seconds).replace("\xa0", " ") == said
+    passed = time_left(going, cap, NOW + 60)
+    assert passed is not None
+    assert passed.still(NOW + 60) == "any moment now"
+    assert passed.still(NOW + 91) == "taking longer than usual"
+    waiting = [Cell((n + 2,), "relaydance", waiting=True) for n in range(2)]
+    more = time_left([*going, *waiting], cap, NOW)
+    assert more is not None
+    assert more.at - NOW == pytest.approx(40 + 50)  # those that wait take as long
+    assert more.still(NOW + 91) == "", "nothing is known of them"
+
+
+def test_the_last_of_many_is_none_of_the_quick_half() -> None:
+    """From seven clips on the end of all is nearer to the time by which nine of ten are done."""
+    past = {"sent": NOW - 10, "expected": NOW + 40, "expected_late": NOW + 90}
+    for count, seconds in ((6, 40), (7, 90), (100, 90)):
+        going = [Cell((n,), "relaydance", make(Status.RUNNING, **past), FACTS) for n in range(count)]
+        tick = time_left(going, {"relaydance": count}, NOW)
+        assert tick is not None
+        assert tick.at - NOW == pytest.approx(seconds)
+    halfway = make(Status.RUNNING, progress=50.0, **past)
+    knows = [Cell((n,), "relaydance", halfway, FACTS) for n in range(100)]
+    tick = time_left(knows, {"relaydance": 100}, NOW)
+    assert tick is not None
+    assert tick.at - NOW == pytest.approx(40), "clips that are half done are no longer judged by the slow ones"
 
 
 # ── what is saved ─────────────────────────────────────────────────────────────
@@ -262,6 +298,26 @@ def test_changes_are_gathered(shown: Shown) -> None:
     assert not timers.waiting
     swept.change(0, progress=90.0)
     assert len(timers.waiting) == 1
+
+
+def test_a_poll_without_news_is_not_sent(shown: Shown) -> None:
+    """Each poll moves an estimate a little: neither a tile nor the time left is sent for that."""
+    swept, _, comm, timers = shown
+    swept.left = Tick("about", NOW + 100, "about ", " left", ((NOW + 100, ""),))
+    swept.change(0, progress=60.0)
+    timers.ring()
+    assert "counts" in comm.updates[0]
+    comm.sent.clear()
+    for more in range(1, 5):
+        swept.left = Tick("about", NOW + 100 + more, "about ", " left", ((NOW + 100 + more, ""),))
+        swept.change(0, updated=NOW + more, progress=60.0 + more / 5)
+        timers.ring()
+    assert comm.sent == []
+    swept.left = Tick("about", NOW + 106, "about ", " left", ((NOW + 106, ""),))
+    swept.change(0, progress=75.0)
+    timers.ring()
+    (update,) = comm.updates
+    assert set(update) == {"tile0", "bar", "counts"}
 
 
 def test_nothing_is_sent_for_nobody(shown: Shown) -> None:

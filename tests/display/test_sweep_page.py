@@ -1,19 +1,22 @@
 """The grid of a sweep in a browser: geometry, colours, keys, and a hundred tiles. No Jupyter, no network."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from vidgen_nb.display import sweep, sweep_saved
+from vidgen_nb.display.estimate import LONGER, SOON
 from vidgen_nb.display.html import Link, data_link
 from vidgen_nb.display.saved import Player
-from vidgen_nb.display.sweep import Grid
+from vidgen_nb.display.sweep import Cell, Grid
 from vidgen_nb.display.sweep_live import LiveGrid
+from vidgen_nb.display.words import Tick
 from vidgen_nb.records import Status
 
-from .stand_ins import jpeg
+from .stand_ins import FACTS, NOW, jpeg, make
 from .sweeps import axis, grid
 from .test_page import FONTS, LINKS, PLACE, QUESTIONS, THEMES
 
@@ -258,6 +261,73 @@ def test_a_hundred_running_tiles_leave_the_page_free(mount: Mount) -> None:
     page.evaluate(CHANGES)
     each = (busy() - before) / 8
     assert 0 < each < 0.1, f"{1000 * each:.0f} ms of each quarter of a second"
+
+
+PLACES = """async path => {
+  const seen = new Set(), piece = document.querySelector(path), began = performance.now();
+  while (seen.size < 4 && performance.now() - began < 8000) {
+    seen.add(getComputedStyle(piece).transform);
+    await new Promise(requestAnimationFrame);
+  }
+  return seen.size;
+}"""
+OPEN = "#live .vg-track[data-open] > i"
+
+
+def test_tiles_which_work_without_saying_how_far_move_by_steps(mount: Mount) -> None:
+    """Each open track goes on a few times a second, and no animation has the whole grid composed anew in each frame;
+    what is out of view stands, and so does everything for who wants it still.
+    """
+    page = mount(grid(["running, silent"], axes=HUNDRED), static=False)
+    assert page.evaluate(PLACES, OPEN) == 4
+    assert page.evaluate("document.getAnimations().length") == 0
+    last = f"#live [data-tile='99'] {OPEN.removeprefix('#live')}"
+    assert page.evaluate("path => document.querySelector(path).style.transform", last) == ""
+    page.emulate_media(reduced_motion="reduce")
+    still = page.evaluate("path => getComputedStyle(document.querySelector(path)).transform", OPEN)
+    page.emulate_media(reduced_motion="no-preference")
+    assert still == "none"
+
+
+def test_a_step_of_a_tile_lays_nothing_out_anew(mount: Mount) -> None:
+    """A track jumps to its next per cent: a transition of a hundred would cost a layout in every frame."""
+    page = mount(grid(["running"], axes=HUNDRED), static=False)
+    moved = "n => model.get(`tile${n}`).replace(/--p:[0-9.]+/g, '--p:77')"
+    page.evaluate(f"model.set({{ tile0: ({moved})(0) }})")
+    page.wait_for_function("document.querySelector('#live [data-tile=\"0\"] .vg-track').style.cssText.includes('77')")
+    assert page.evaluate("document.getAnimations().length") == 0
+
+
+def test_an_estimate_in_a_tile_runs_out_by_itself(mount: Mount) -> None:
+    """The tile and the whole say it on their line as time goes by; the sums stay on theirs."""
+    record = make(Status.RUNNING, expected=NOW + 100, expected_late=NOW + 200)
+    cells = [Cell((0,), "relaydance", record, FACTS)]
+    made = replace(grid(axes=(axis("n", "1"),)), cells=cells, left=sweep.time_left(cells, {"relaydance": 1}, NOW) or "")
+    page = mount(made, static=False, width=360)
+    view = page.evaluate("sent[0].view")
+    heights = set()
+    for seconds, said in ((0, "about 1\xa0min\xa040\xa0s left"), (101, SOON), (201, LONGER)):
+        page.evaluate("m => model.hear(m)", {"view": view, "now": NOW + seconds})  # what time it is by the kernel
+        for path in (".vg-wait > span", ".vg-left"):
+            expect(page.locator(f"#live {path}")).to_have_text(said)
+        assert page.evaluate("tests.beyond", 368) == []
+        heights.add(page.evaluate("document.querySelector('#live .vg-set').clientHeight"))
+    assert len(heights) == 1
+
+
+def test_a_kernel_that_is_gone_promises_nothing(mount: Mount) -> None:
+    """Once its kernel is gone the grid stands still, takes no press, and says how to go on, within its cell."""
+    soon = Tick("about", NOW + 60, "about ", " left")
+    made = grid(["running, silent", "running, with a past"], axes=HUNDRED)
+    page = mount(replace(made, left=soon), static=False, width=360)
+    assert page.evaluate(PLACES, OPEN) == 4
+    page.evaluate("model.end()")
+    counts = page.locator("#live .vg-counts")
+    expect(counts).to_contain_text("Its kernel is gone. Running this cell again makes only what is missing.")
+    assert "left" not in page.locator("#live").text_content()
+    assert page.locator("#live .vg-set button:enabled").count() == 0
+    assert page.evaluate(PLACES.replace("8000", "700"), OPEN) == 1
+    assert page.evaluate("tests.beyond(368, '#live .vg-set > :not(.vg-scroll) *')") == []
 
 
 def test_nothing_is_left_behind(mount: Mount) -> None:

@@ -86,12 +86,15 @@ def test_every_test_says_what_must_hold(name: str) -> None:
     assert [f.name for f in functions if f.name.startswith("test_") and not ast.get_docstring(f)] == []
 
 
+FOR_OTHERS = {"sniffio"}  # httpcore's own import, which it may miss and then pays for
+
+
 def test_dependencies_are_what_is_imported() -> None:
     """The package imports what pyproject.toml names and nothing else; what it names, it imports."""
     named = {re.split(r"[<>=!~\[; ]", line)[0] for line in PROJECT["project"]["dependencies"]}
     allowed = {CALLED.get(name, name) for name in named}
     imported = {module for name in SOURCES for module in imports(ROOT / name)} - {"vidgen_nb", *sys.stdlib_module_names}
-    assert {COMES_WITH.get(module, module) for module in imported} == allowed
+    assert {COMES_WITH.get(module, module) for module in imported} | FOR_OTHERS == allowed
 
 
 def test_readme_names_only_targets_that_exist() -> None:

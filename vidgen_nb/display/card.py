@@ -3,6 +3,7 @@
 Pure, but for the bundles at the end, which read the files of the clip.
 """
 
+import json
 from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path, PurePath
@@ -97,8 +98,17 @@ def ticking(line: words.Line, cls: str | None = None) -> Html | None:
     if not isinstance(line, words.Tick):
         return el("span", {"class": cls}, line) if line else None
     counting: dict[str, str | float | None] = {"data-form": line.form, "data-at": line.at}
-    counting |= {"data-before": line.before, "data-after": line.after, "class": cls}
-    return el("span", counting, line.still(line.at))
+    counting |= {"data-before": line.before, "data-after": line.after, "class": cls, "title": line.title or None}
+    if line.then:
+        counting["data-then"] = json.dumps([_stage(moment, then) for moment, then in line.then])
+    return el("span", counting, line.written(line.at))
+
+
+def _stage(moment: float, line: words.Line) -> list[str | float]:
+    """From when, and then as in the attributes of `ticking`; words alone have no form."""
+    if isinstance(line, str):
+        return [moment, "", 0, line, ""]
+    return [moment, line.form, line.at, line.before, line.after]
 
 
 def _code(text: str) -> Html:

@@ -4,10 +4,11 @@ The living and the saved card share it.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from vidgen_nb.display import words
+from vidgen_nb.display.estimate import LONGER, left
 from vidgen_nb.display.words import NB, Line, Tick
 from vidgen_nb.records import ProviderFacts, Record, Status
 
@@ -127,20 +128,6 @@ def ratio_of(asked: object, otherwise: float = 16 / 9) -> float:
     return round(min(4.0, max(0.3, ratio)), 4)
 
 
-def left(record: Record) -> Tick | None:
-    """When it will be done, from the progress so far; None where that would be a guess."""
-    if record.status is Status.DOWNLOADING:
-        if not record.bytes_per_second or not record.bytes_total:
-            return None
-        rest = (record.bytes_total - record.bytes_done) / record.bytes_per_second
-    else:
-        since, progress = record.started or record.answered, record.progress
-        if since is None or progress is None or not 5 <= progress < 100 or record.updated - since < 5:
-            return None
-        rest = (record.updated - since) * (100 - progress) / progress
-    return Tick("about", round(record.updated + max(0.0, rest), 1), "about ", " left")
-
-
 def overdue(record: Record) -> bool:
     """Whether it takes longer than most. By the time of the last answer, not by a clock: a view is of a record."""
     return record.status.open and record.sent is not None and record.updated - record.sent > LONG
@@ -173,14 +160,20 @@ def _measure_open(record: Record) -> Line:
     match record.status:
         case Status.SUBMITTING:
             return Tick("spell", record.sent, "sent ", " ago") if record.sent else "not sent yet"
-        case Status.QUEUED:
-            return Tick("spell", record.answered or record.created, "for ")
-        case Status.RUNNING:
+        case Status.QUEUED | Status.RUNNING:
             if record.unreachable_since is not None or record.needs_key:
                 return ""  # the tag says what holds it up
-            return left(record) or Tick("spell", record.started or record.answered or record.created, "for ")
+            running = record.started if record.status is Status.RUNNING else None
+            return _or_time(left(record), Tick("spell", running or record.answered or record.created, "for "))
         case _:
             return fetched(record)
+
+
+def _or_time(end: Tick | None, so_far: Tick) -> Tick:
+    """A countdown which goes on with the time so far where nothing better is known; or that time alone."""
+    if end is None:
+        return so_far
+    return replace(end, then=tuple((moment, line or so_far) for moment, line in end.then))
 
 
 def _measure_settled(record: Record) -> str:
@@ -227,9 +220,9 @@ def _waiting(record: Record, facts: ProviderFacts) -> tuple[Line, Line]:
                 line = "rendering from this first frame"
         case Status.DOWNLOADING:
             done = fetched_percent(record)
-            big, line = (
-                (words.percent(done), fetched(record)) if done is not None else (fetched(record) or big, "of the clip")
-            )
+            big, line = fetched(record) or words.size(0), "of the clip"
+            if done is not None:
+                big, line = words.percent(done), fetched(record)
         case _:
             return "", ""
     if overdue(record) and record.status is not Status.DOWNLOADING:
@@ -285,16 +278,25 @@ def _strip(record: Record) -> Strip:
     if record.status is Status.SUBMITTING:
         return Strip(since, "open" if record.sent else 0.0, "no task id yet")
     if record.status is Status.QUEUED:
-        return Strip(since, 0.0, _next(record))
+        return Strip(since, 0.0, _next(record) or _left(record))
     if record.status is Status.RUNNING:
-        right = _next(record) or left(record) or ""
+        right = _next(record) or _left(record)
         if record.progress is None and not record.needs_key:  # nothing moves for a card that cannot ask
             return Strip(since, "open", right)
         return Strip(since, record.progress or 0.0, right)
     done, rest = fetched_percent(record), left(record)
     speed = f"{words.size(record.bytes_per_second)}/s" if record.bytes_per_second else ""
-    right = Tick("about", rest.at, f"{speed}, about ", " left") if rest else speed
+    right = Tick("about", rest.at, f"{speed}, about ", " left", ((rest.at, speed),)) if rest else speed
     return Strip(since, "open" if done is None else done, _next(record) or right)
+
+
+def _left(record: Record) -> Line:
+    """As in the head, beside the time so far; but what takes longer than usual says so, whatever its progress says."""
+    end = left(record)
+    if end is None or record.unreachable_since is not None or record.needs_key:
+        return ""
+    most = record.expected_late
+    return replace(end, then=((most, LONGER),)) if most is not None and most < end.at else end
 
 
 def _strip_settled(record: Record, since: str) -> Strip:

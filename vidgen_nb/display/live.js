@@ -23,7 +23,12 @@ export function about(seconds) {
   if (t < 60) return `${t}${NB}s`;
   return t < 3600 ? `${Math.floor(t / 60)}${NB}min` + (t % 60 ? `${NB}${t % 60}${NB}s` : "") : spell(t);
 }
-const FORMS = { clock: (at, now) => clock(now - at), spell: (at, now) => spell(now - at), until: (at, now) => spell(at - now), about: (at, now) => about(at - now) };
+const FORMS = { clock: (at, now) => clock(now - at), spell: (at, now) => spell(now - at), until: (at, now) => spell(at - now), about: (at, now) => about(at - now), "": () => "" };
+// What the span of a `Tick` says at this moment.
+function told({ form, at, before = "", after = "", then }, now) {
+  for (const [moment, ...next] of then ? JSON.parse(then) : []) if (now >= moment) [form, at, before, after] = next;
+  return before + FORMS[form](Number(at), now) + after;
+}
 
 // Bring `old` to the shape of `fresh`, changing only what differs: focus, transitions and a playing video stay.
 function patch(old, fresh) {
@@ -42,6 +47,9 @@ function patch(old, fresh) {
   });
   for (const node of had.slice(want.length)) node.remove();
 }
+
+// What nobody watches any more has no end that could be told.
+function forgetEnds(root) { for (const node of root.querySelectorAll('[data-form="about"]')) node.remove(); }
 
 async function copy(text, beside) {
   try { await navigator.clipboard.writeText(text); return true; } catch { /* no permission, no focus or no https: the old way */ }
@@ -90,8 +98,7 @@ function render({ model, el }) {
   function tick() {
     const now = Date.now() / 1000 + skew;
     for (const node of card.querySelectorAll("[data-at]")) {
-      const { form, at, before = "", after = "" } = node.dataset;
-      const text = before + FORMS[form](Number(at), now) + after;
+      const text = told(node.dataset, now);
       if (node.textContent !== text) node.textContent = text;
     }
   }
@@ -184,6 +191,7 @@ function render({ model, el }) {
     if (gone || ["succeeded", "failed", "refused"].includes(drawn.state)) return;
     gone = true;
     clearInterval(ticking);
+    forgetEnds(card);
     card.dataset.gone = "";
     for (const button of card.querySelectorAll("button, input")) button.disabled = true;
     const words = Object.assign(document.createElement("span"), { className: "vg-keep", textContent: "Its kernel is gone. In another one, " });

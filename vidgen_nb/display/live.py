@@ -22,6 +22,7 @@ from IPython import get_ipython
 from IPython.display import publish_display_data
 
 from vidgen_nb.display import card
+from vidgen_nb.display.estimate import told_anew
 from vidgen_nb.display.face import FINAL, overdue
 from vidgen_nb.display.html import Link, data_link
 from vidgen_nb.display.pictures import small_jpeg
@@ -36,7 +37,10 @@ PLAYABLE_BYTES = 200_000_000  # more would not pass through a notebook's websock
 _SWAP_SECONDS = 10.0  # a view that goes within this time went because its output became static
 _KEPT = 200  # finished cards remembered, so that wait() can publish them once more
 # what may change many times between two things worth saying
-_MINOR = ("progress", "bytes_done", "bytes_per_second", "next_call", "updated", "revision", "raw", "owner")
+_MINOR = (
+    *("progress", "expected", "expected_late", "bytes_done", "bytes_per_second"),
+    *("next_call", "updated", "revision", "raw", "owner"),
+)
 
 
 class LiveCard(anywidget.AnyWidget):
@@ -76,6 +80,25 @@ def hear_at_once(widget: anywidget.AnyWidget) -> None:
     comm = widget.comm
     if comm is not None and hasattr(type(comm), "_reply_subshell_for"):
         comm._reply_subshell_for = lambda data, default: default
+
+
+def worth_saying(said: Record, record: Record, waited: float) -> bool:
+    """Whether a page that knows `said`, told so many seconds ago, should hear of a newer record."""
+    if replace(said, **{name: getattr(record, name) for name in _MINOR}) != record:
+        return True
+    if (overdue(record) and not overdue(said)) or told_anew(said, record):
+        return True
+    if waited < STEP_SECONDS:
+        return False
+    if record.unreachable_since is not None and record.next_call != said.next_call:
+        return True
+    if (record.progress is None) != (said.progress is None):
+        return True
+    step = STEP_BYTES if not record.bytes_total else record.bytes_total * STEP_PERCENT / 100
+    return (
+        abs((record.progress or 0) - (said.progress or 0)) >= STEP_PERCENT
+        or record.bytes_done - said.bytes_done >= step
+    )
 
 
 def playable(record: Record, home: Path, number: int) -> tuple[str, bytes | None]:
@@ -174,7 +197,7 @@ class Living:
     def _push(self, record: Record, *, force: bool = False) -> None:
         if self._met and not self._views:
             return  # nobody looks; a view that comes back asks
-        if not force and not self._worth_saying(record):
+        if not force and not worth_saying(self._said, record, self._now() - self._said_at):
             return
         poster = card.poster_of(record, self.viewed.home) if record.status is Status.SUCCEEDED else b""
         player = card.player_for(record, self.viewed.home, poster=poster, embed_limit=-1) if record.files else None
@@ -186,24 +209,6 @@ class Living:
             with self.widget.hold_sync():  # one message
                 for name, value in changed.items():
                     setattr(self.widget, name, value)
-
-    def _worth_saying(self, record: Record) -> bool:
-        said = self._said
-        if replace(said, **{name: getattr(record, name) for name in _MINOR}) != record:
-            return True
-        if overdue(record) and not overdue(said):
-            return True
-        if self._now() - self._said_at < STEP_SECONDS:
-            return False
-        if record.unreachable_since is not None and record.next_call != said.next_call:
-            return True
-        if (record.progress is None) != (said.progress is None):
-            return True
-        step = STEP_BYTES if not record.bytes_total else record.bytes_total * STEP_PERCENT / 100
-        return (
-            abs((record.progress or 0) - (said.progress or 0)) >= STEP_PERCENT
-            or record.bytes_done - said.bytes_done >= step
-        )
 
     def publish_again(self) -> None:
         """The end once more, from the cell that waited: executors keep only what the running cell publishes."""

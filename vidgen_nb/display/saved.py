@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vidgen_nb.display import words
+from vidgen_nb.display.estimate import LONGER, late
 from vidgen_nb.display.face import FINAL, SMALLEST, Face, Fact, Frame, Note, Strip, Way, face, fetched_percent
 from vidgen_nb.display.html import Html, Link, el, join, marked
 from vidgen_nb.records import ProviderFacts, Record, Status
@@ -167,7 +168,9 @@ def _strip(record: Record, said: Face, player: Player | None) -> Html:
     strip: Strip = said.strip
     now = record.updated
     small = {"style": "flex:none;opacity:.7"}
-    left, right = words.still(strip.left, now), strip.right if isinstance(strip.right, str) else ""
+    # nothing counts down in a notebook that was saved
+    longer = LONGER if late(record) else ""
+    left, right = words.still(strip.left, now), strip.right if isinstance(strip.right, str) else longer
     return el(
         "div",
         {"style": style},

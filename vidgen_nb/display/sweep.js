@@ -1,8 +1,9 @@
 // The living grid. Python renders its parts (sweep.py); here they are put in place. It stands after live.js in one module:
-// `patch`, `copy` and `FORMS` are the card's own.
+// `patch`, `told`, `forgetEnds` and `copy` are the card's own.
 
 const AROUND = ["head", "bar", "counts"];
-const FRAME = 6; // ms of each frame in which tiles are drawn
+const FRAME = 3; // ms of each frame in which tiles are drawn: with what the browser does for them it stays below 16
+const HOP = 300, HOPS = 6; // ms from one place of an open track to the next, and how many there are
 
 function renderGrid({ model, el }) {
   const view = Math.random().toString(36).slice(2);
@@ -16,7 +17,7 @@ function renderGrid({ model, el }) {
   const place = Object.fromEntries([...AROUND, "frame"].map(name => [name, root.querySelector(`[data-part=${name}]`)]));
   const drawn = {}, timers = new Set(), seen = new Set(), urls = new Map();
   const changed = new Set();
-  let tiles = [], planned = false, ticking = 0, skew = 0, child = null;
+  let tiles = [], planned = false, gone = false, ticking = 0, hopping = 0, hops = 0, skew = 0, child = null;
 
   const say = (act, more = {}) => { try { model.send({ act, view, ...more }); } catch { /* the kernel is gone, and nobody hears it */ } };
   const later = (ms, what) => { const id = setTimeout(() => { timers.delete(id); what(); }, ms); timers.add(id); };
@@ -46,9 +47,16 @@ function renderGrid({ model, el }) {
     for (const node of root.querySelectorAll("[data-at]")) {
       const tile = node.closest(".vg-tile");
       if ((tile && !seen.has(tile)) || opened.contains(node)) continue;
-      const { form, at, before = "", after = "" } = node.dataset;
-      const text = before + FORMS[form](Number(at), now) + after;
+      const text = told(node.dataset, now);
       if (node.textContent !== text) node.textContent = text;
+    }
+  }
+
+  function hop() {
+    hops = (hops + 1) % HOPS;
+    for (const tile of seen) {
+      const piece = tile.querySelector(".vg-track[data-open] > i"); // 28 % of the track wide
+      if (piece) piece.style.transform = `translateX(${(hops * (100 / 0.28 - 100)) / (HOPS - 1)}%)`;
     }
   }
 
@@ -172,6 +180,17 @@ function renderGrid({ model, el }) {
     event.stopPropagation();
   }
 
+  // A kernel that restarts takes its widgets along: nothing may look alive any more, or promise an end.
+  function part() {
+    if (gone) return;
+    gone = true;
+    stop();
+    for (const button of root.querySelectorAll(".vg-set button")) button.disabled = true;
+    forgetEnds(root);
+    const words = "Its kernel is gone. Running this cell again makes only what is missing.";
+    place.counts.append(Object.assign(document.createElement("p"), { className: "vg-keep", textContent: words }));
+  }
+
   // ── beginning and end
   root.style.setProperty("--ar", model.get("ratio"));
   put(place.frame, model.get("frame"));
@@ -180,13 +199,15 @@ function renderGrid({ model, el }) {
   if (tiles[0]) tiles[0].tabIndex = 0;
   const watcher = new IntersectionObserver(entries => {
     for (const { target, isIntersecting } of entries) { if (isIntersecting) seen.add(target); else seen.delete(target); film(target); }
-    clearInterval(ticking);
-    if (seen.size) { tick(); ticking = setInterval(tick, 1000); } // paused when out of view
+    stop();
+    if (seen.size && !gone) { tick(); ticking = setInterval(tick, 1000); hopping = setInterval(hop, HOP); } // paused when out of view
   });
+  const stop = () => { clearInterval(ticking); clearInterval(hopping); };
   const names = [...AROUND, ...tiles.map((_, i) => `tile${i}`)];
   const plans = names.map(name => [name, () => plan(name)]);
   for (const [name, what] of plans) { model.on(`change:${name}`, what); changed.add(name); }
   model.on("msg:custom", receive);
+  model.on("comm_live_update", part);
   root.addEventListener("click", press);
   window.addEventListener("keydown", key, true);
   draw(Infinity);
@@ -196,9 +217,10 @@ function renderGrid({ model, el }) {
   return () => {
     for (const [name, what] of plans) model.off(`change:${name}`, what);
     model.off("msg:custom", receive);
+    model.off("comm_live_update", part);
     window.removeEventListener("keydown", key, true);
     watcher.disconnect();
-    clearInterval(ticking);
+    stop();
     timers.forEach(clearTimeout);
     shut();
     for (const tile of [...urls.keys()]) forget(tile);

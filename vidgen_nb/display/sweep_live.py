@@ -7,10 +7,12 @@ and sent a few times a second at most. The bytes of a clip are sent when somebod
 import atexit
 import contextvars
 import logging
+import math
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -19,10 +21,12 @@ import anywidget
 import traitlets
 
 from vidgen_nb.display import live, sweep, sweep_saved
+from vidgen_nb.display.estimate import NOTICED
 from vidgen_nb.display.html import Link, data_link
-from vidgen_nb.display.live import Living, hear_at_once, in_notebook, playable
+from vidgen_nb.display.live import Living, hear_at_once, in_notebook, playable, worth_saying
 from vidgen_nb.display.sweep import Grid
-from vidgen_nb.records import Status, Viewed
+from vidgen_nb.display.words import Line, Tick
+from vidgen_nb.records import Record, Status, Viewed
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +92,7 @@ class GridShown:
         self._lock = threading.RLock()
         self._posters: dict[int, Link] = {}
         self._dirty: set[int] = set()
+        self._said: dict[int, Record] = {}  # of each tile, as the page knows it
         self._timer: threading.Timer | None = None
         self._views: set[str] = set()
         self._met = False  # whether any view has ever reported
@@ -95,6 +100,7 @@ class GridShown:
         self._rested = False  # whether it was said beside the widget that only a person can go on
         self._opened: dict[str, Living] = {}
         grid = sweeping.grid()
+        self._left = grid.left
         self._sent = self._parts(grid, range(len(grid.cells)))
         fixed = {"frame": str(sweep.frame(grid)), "ratio": f"{grid.ratio:g}", "tiles": len(grid.cells)}
         self.widget = LiveGrid.of(len(grid.cells))(**fixed, **self._sent)
@@ -141,10 +147,12 @@ class GridShown:
             contextvars.Context().run(live.publish, data, metadata, self._display_id, update=True)
         self._push(grid)
 
-    def _push(self, grid: Grid) -> None:
+    def _push(self, grid: Grid, *, force: bool = False) -> None:
         if self._met and not self._views:
             return  # nobody looks; a view that comes back asks
-        parts = self._parts(grid, sorted(self._dirty))
+        grid = replace(grid, left=_steady(self._left, grid.left))
+        parts = self._parts(grid, [number for number in sorted(self._dirty) if force or self._news(grid, number)])
+        self._left = grid.left
         self._dirty.clear()
         changed = {name: value for name, value in parts.items() if self._sent.get(name) != value}
         self._sent |= changed
@@ -153,8 +161,18 @@ class GridShown:
                 for name, value in changed.items():
                     setattr(self.widget, name, value)
 
-    def _parts(self, grid: Grid, numbers: Any) -> dict[str, str]:
-        tiles = {f"tile{number}": str(sweep.tile(grid.cells[number], self._poster(grid, number))) for number in numbers}
+    def _news(self, grid: Grid, number: int) -> bool:
+        """Whether a tile has something to say. How often it may is GAP's."""
+        said, record = self._said.get(number), grid.cells[number].record
+        return said is None or record is None or worth_saying(said, record, math.inf)
+
+    def _parts(self, grid: Grid, numbers: Iterable[int]) -> dict[str, str]:
+        tiles = {}
+        for number in numbers:
+            cell = grid.cells[number]
+            tiles[f"tile{number}"] = str(sweep.tile(cell, self._poster(grid, number)))
+            if cell.record is not None:
+                self._said[number] = cell.record
         return {"head": str(sweep.head(grid)), "bar": str(sweep.bar(grid)), "counts": str(sweep.counts(grid)), **tiles}
 
     def _poster(self, grid: Grid, number: int) -> Link | None:
@@ -178,7 +196,7 @@ class GridShown:
             if self._met and not self._views:
                 self._close()
             else:
-                self._push(grid)
+                self._push(grid, force=True)
 
     def publish_again(self) -> None:
         """The end once more, from the cell that waited: executors keep only what the running cell publishes."""
@@ -232,7 +250,7 @@ class GridShown:
                 self._met = True
                 self._views.add(view)
                 self._dirty |= set(range(self.widget.tiles))
-                self._push(self.sweeping.grid())
+                self._push(self.sweeping.grid(), force=True)
         elif act == "bye":
             with self._lock:
                 self._views.discard(view)
@@ -257,6 +275,14 @@ class GridShown:
             if viewed is not None:
                 card = self._opened[view] = Living(viewed, embed_limit=0)
                 self.widget.send({"view": view, "open": number, "card": card.widget.model_id})
+
+
+def _steady(said: Line, now: Line) -> Line:
+    """The time left as the page has it, unless a person would notice the change: each poll moves it a little."""
+    if not isinstance(said, Tick) or not isinstance(now, Tick) or len(said.then) != len(now.then):
+        return now
+    steps = zip(said.then, now.then, strict=True)
+    return now if any(abs(one[0] - other[0]) >= NOTICED for one, other in steps) else said
 
 
 # ── the grids of this kernel ──────────────────────────────────────────────────

@@ -303,14 +303,24 @@ class Tick:
     """A text with a duration in it which grows or shrinks: the browser writes it, a saved notebook holds it still.
 
     `at` is in epoch seconds. Forms: `clock`, `spell` (since `at`), `until` (to `at`), `about` (to `at`, rounded).
+    then: what it says instead from these moments on, the earliest first. title: what stands behind it, for a tooltip.
     """
 
     form: Literal["clock", "spell", "until", "about"]
     at: float
     before: str = ""
     after: str = ""
+    then: tuple[tuple[float, "Line"], ...] = ()
+    title: str = ""
 
     def still(self, now: float) -> str:
+        for moment, line in reversed(self.then):
+            if now >= moment:
+                return still(line, now)
+        return self.written(now)
+
+    def written(self, now: float) -> str:
+        """Its own words, whatever comes then."""
         write = {"clock": clock, "spell": spell, "until": spell, "about": about}[self.form]
         return f"{self.before}{write(now - self.at if self.form in {'clock', 'spell'} else self.at - now)}{self.after}"
 
