@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from vidgen_nb.records import UNKNOWN_COST, Cost, Json, Price, Warned
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from vidgen_nb.generation import Generation
     from vidgen_nb.providers.contract import Model
     from vidgen_nb.purse import Sum
+    from vidgen_nb.searching import Archive, Search
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,9 @@ class Plan:
         from vidgen_nb.display.catalogue import plan_bundle
 
         return plan_bundle(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Plan is not pickled: its body may hold media and signed addresses")
 
 
 class Shown:
@@ -78,21 +82,23 @@ class Later(Sequence["Generation"]):
 class History(Shown, Sequence["Generation"]):
     """Clips, unknown outcomes first, then newest: a list to read from, and a gallery in a cell, a page at a time.
 
-    words: What was searched for. call: Gives the call that shows a page of it, None where there is none.
+    search: What was searched for, None where nothing was. archive: Where a person can search on.
     """
 
     def __init__(
         self,
         clips: Sequence["Generation"],
         *,
-        words: Sequence[str] = (),
+        search: "Search | None" = None,
         page: int = 1,
-        call: Callable[[int], str] | None = None,
+        archive: "Archive | None" = None,
     ) -> None:
         self._clips = clips
-        self.words = tuple(words)
+        self._search = search
+        self.words = tuple(search.words) if search is not None else ()
         self.page = page
-        self._call = call
+        self._call = search.call if search is not None else None
+        self._archive = archive
 
     @overload
     def __getitem__(self, index: int) -> "Generation": ...
@@ -114,6 +120,14 @@ class History(Shown, Sequence["Generation"]):
 
     def __repr__(self) -> str:
         return str(self)
+
+    def _ipython_display_(self) -> None:
+        """Where a person looks, a form to search on with. Everywhere else the page alone."""
+        from vidgen_nb.display import history_live
+
+        if self._search is None or self._archive is None or not history_live.looked_at():
+            raise NotImplementedError  # how IPython is told to ask for the MIME bundle
+        history_live.show(self._archive, self._search, self.page, self._repr_mimebundle_())
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         from vidgen_nb.display.gallery import PAGE, history_bundle

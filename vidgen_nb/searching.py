@@ -2,12 +2,14 @@
 
 import difflib
 import json
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vidgen_nb import providers
 from vidgen_nb.errors import InvalidRequest, Problem
 from vidgen_nb.ledger import Ledger
-from vidgen_nb.records import Status
+from vidgen_nb.records import Status, Viewed
 
 MOST_WORDS = 200  # SQLite nests a condition for each
 
@@ -77,6 +79,24 @@ class Search:
         if self.limit is not None and not whole(self.limit):
             problems.append(Problem("limit", f"{self.limit!r} is not a whole number from 1"))
         return problems
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A home as a history that is searched on sees it; any of these may raise a VidgenError.
+
+    find: the clips that match, each read when it is looked at. get: the clip of an id. titles: of the providers that
+    occur, by their names.
+    """
+
+    find: Callable[[Search], Sequence[Viewed]]
+    get: Callable[[str], Viewed | None]
+    titles: Callable[[], Mapping[str, str]]
+
+
+def occurring(db: sqlite3.Connection) -> list[str]:
+    """The providers of which there are clips, for `Ledger.ask`."""
+    return [row[0] for row in db.execute("SELECT DISTINCT provider FROM generations ORDER BY provider")]
 
 
 def whole(number: object) -> bool:

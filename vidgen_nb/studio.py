@@ -18,7 +18,7 @@ from vidgen_nb.axes import spread
 from vidgen_nb.engine import download, shelf
 from vidgen_nb.engine.runner import Runner
 from vidgen_nb.errors import InvalidRequest, MissingKey, Problem, VidgenError, frameless
-from vidgen_nb.gateways import Gateways
+from vidgen_nb.gateways import Gateways, facts_of
 from vidgen_nb.generation import Generation
 from vidgen_nb.ledger import Ledger
 from vidgen_nb.listing import live_catalogue
@@ -31,7 +31,7 @@ from vidgen_nb.providers.contract import Provider
 from vidgen_nb.purse import GROUPS, Leave, Purse, checked_budget, entries, sums
 from vidgen_nb.records import Record, Status, Timing
 from vidgen_nb.rescue import Rescue
-from vidgen_nb.searching import Search, whole
+from vidgen_nb.searching import Archive, Search, occurring, whole
 from vidgen_nb.sweep_run import SweepRun
 from vidgen_nb.sweeps import Sweep
 
@@ -277,7 +277,8 @@ class Studio:
         limit: int | None = None,
         page: int = 1,
     ) -> History:
-        """Everything ever asked for in this home: unknown outcomes first, then newest. A gallery in a cell.
+        """Everything ever asked for in this home: unknown outcomes first, then newest. In a cell a gallery, in which a
+        person can search on.
 
         Args:
             text: Words which prompt and note must all hold, in any script.
@@ -292,7 +293,14 @@ class Studio:
         search = Search(text=text, provider=provider, status=status, model=model, simulated=simulated, limit=limit)
         if not whole(page):
             raise InvalidRequest(f"page {page!r} is not a whole number from 1.", hint="vg.history() shows the first.")
-        return History(Later(search.find(self.ledger), self._load), words=search.words, page=page, call=search.call)
+        archive = Archive(self._find, self.get, self._titles)
+        return History(self._find(search), search=search, page=page, archive=archive)
+
+    def _find(self, search: Search) -> Later:
+        return Later(search.find(self.ledger), self._load)
+
+    def _titles(self) -> Mapping[str, str]:
+        return {name: facts_of(name).title for name in self.ledger.ask(occurring)}
 
     def _load(self, ids: Sequence[str]) -> list[Generation]:
         return [self.clip_of(row) for row in self.ledger.many(ids)]

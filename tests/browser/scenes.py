@@ -41,7 +41,8 @@ SCENES = MappingProxyType(
         "error, no key": 'vg.Studio(simulate=False).generate("a paper boat", provider="relaydance")',
         "compare, two": "stage.compare(2)",
         "compare, six": "stage.compare(6)",
-        "history": "stage.history()",
+        "history": "stage.history(living=True)",
+        "history, saved": "stage.history()",
         "history, nothing": 'vg.history("nothing like this")',
     }
 )

@@ -43,6 +43,7 @@ def test_words_stay_words(open_notebook: OpenNotebook) -> None:
     expect(cards).to_have_count(2 * len(SOME), timeout=LONG)
     expect(page.output(3).locator(".vg-compare .words").first).to_be_visible(timeout=LONG)
     expect(page.output(3).locator(".vg-set .vg-tilebody")).to_have_count(4, timeout=LONG)
+    expect(page.output(3).locator(".vg-history .vg-hit")).to_have_count(len(SOME), timeout=LONG)
     expect(page.output(4).locator(".vg-bar")).to_be_visible(timeout=LONG)
     expect(page.output(5)).to_contain_text("it said")
     for index in range(2, 6):

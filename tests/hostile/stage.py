@@ -4,11 +4,13 @@ from pathlib import Path
 
 from IPython.display import publish_display_data
 
+from vidgen_nb.display import history_live
 from vidgen_nb.display.compare_live import Comparison
 from vidgen_nb.display.live import Living
 from vidgen_nb.display.sweep_live import GridShown
 from vidgen_nb.errors import GenerationFailed
 from vidgen_nb.records import Status
+from vidgen_nb.searching import Archive, Search
 
 from ..display import sweeps
 from . import views
@@ -41,6 +43,9 @@ def living() -> None:
     text = " ".join(SOME.values())
     Comparison([views.clip(each, _home()) for each in (text, f"other {text}")]).show()  # type: ignore[list-item]
     GridShown(sweeps.Still(views.grid(text, _home())), embed_limit=0).show()
+    clips = [views.clip(each, _home()) for each in SOME.values()]
+    archive = Archive(lambda _: clips, lambda _: clips[0], lambda: {each: each for each in SOME.values()})
+    history_live.show(archive, Search(text=text, provider=text, model=text), 1, {"text/html": "", "text/plain": ""})
 
 
 def error() -> None:

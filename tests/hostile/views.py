@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 from typing import Any
 
-from vidgen_nb.display import card, compare, form_board, form_saved, sweep, sweep_plan, sweep_saved
+from vidgen_nb.display import card, compare, form_board, form_saved, gallery, sweep, sweep_plan, sweep_saved
 from vidgen_nb.display.catalogue import models_bundle, plan_bundle, prices_bundle, providers_bundle, spend_bundle
 from vidgen_nb.display.findings import scan_bundle
 from vidgen_nb.display.gallery import history_bundle
@@ -195,6 +195,7 @@ VIEWS: dict[str, View] = {
     **{f"living card, {status}": _card(status, living=True) for status in STATES},
     "lines of cards": _text_of_cards,
     "history": _history,
+    "history, living": lambda text, home: str(gallery.tiles([clip(text, home, state) for state in STATES], [text])),
     "providers": _providers,
     "models": _models,
     "spend": _spend,

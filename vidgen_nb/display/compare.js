@@ -163,8 +163,8 @@ function render({ model, el }) {
   const strip = make("div", { className: "strip" }, make("div", { className: "vg-strip" }, play, scrub, time, loop, sound, heard, full));
   const grid = make("div", { className: "vg-cmp" }, heads, part(strip), rows, opinions);
   grid.style.setProperty("--cols", count);
-  const trouble = make("p", { className: "vg-trouble", hidden: true });
-  const unsaved = make("p", { className: "vg-unsaved", hidden: true }, "Run this cell again (free) to save this in the notebook."), status = make("div", { className: "vg-sr", role: "status" });
+  const trouble = make("div", { className: "vg-trouble", hidden: true });
+  const unsaved = make("div", { className: "vg-unsaved", hidden: true }, "Run this cell again (free) to save this in the notebook."), status = make("div", { className: "vg-sr", role: "status" });
   const board = make("section", { className: "vg-compare", tabIndex: -1, "aria-label": "Compare" }, make("div", { className: "vg-scroll" }, grid), trouble, unsaved);
   const root = make("div", { className: "vg", "data-wide": "" }, board, status);
   el.append(root);
