@@ -7,7 +7,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from vidgen_nb.errors import InvalidRequest, Problem
 from vidgen_nb.media.inputs import asked_form, identity_form, keep, take
 from vidgen_nb.media.limits import check as check_media
+from vidgen_nb.media.redact import kept, was_cut, without_secrets
 from vidgen_nb.providers.contract import Model, Options, Provider, Request, aliases, media_fields, model_row, offers
 from vidgen_nb.records import Call, Json, Medium, Warned
 
@@ -28,6 +29,7 @@ VOCABULARY = (
 
 MOST_TAKES = 1_000_000
 _NO_TEXT = "holds half of a character (a lone surrogate), which no request can carry"
+_CUT = "holds an address that was signed, or a medium, and neither is kept: give it whole, in clip.retake(…)"
 _PLACEHOLDER = "…"  # stands for a missing prompt, so that the other problems are found in the same go
 
 
@@ -35,7 +37,7 @@ _PLACEHOLDER = "…"  # stands for a missing prompt, so that the other problems 
 class Asked:
     """A checked request: what to write down, what to send, and what to tell a person first."""
 
-    request: Request
+    request: Request = field(repr=False)  # it may hold addresses that are signed
     model: str
     asked: Mapping[str, Json]
     extra: Mapping[str, Json]
@@ -69,6 +71,7 @@ def ask(
     problems += more
     problems += _checked_extra(extra or {}, take_number)
     problems += [Problem(name, _NO_TEXT) for name, value in request.given.items() if not _encodable(value)]
+    problems += [Problem(name, _CUT) for name, value in {**request.given, "extra": extra}.items() if was_cut(value)]
     broken = {problem.parameter for problem in problems}
     limits = [problem for problem in _limits(provider, request) if problem.parameter not in broken]
     if check:
@@ -90,8 +93,8 @@ def ask(
     return Asked(
         request=request,
         model=_model_of(provider, request),
-        asked={name: _json(value, asked_form) for name, value in request.given.items()},
-        extra=body,
+        asked=kept({name: _json(value, asked_form) for name, value in request.given.items()}),
+        extra=kept(body),
         take=take_number,
         identity=_identity(provider, origin, request, body, take_number),
         call=replace(call, json=_merged(call.json, body)) if body else call,
@@ -186,7 +189,8 @@ def _encodable(value: Any) -> bool:
 def _in_words(kind: str, message: str, value: object) -> str:
     if kind == "value_error":
         return message.removeprefix("Value error, ")
-    shown = repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:57]}…"
+    safe = repr(without_secrets(value))
+    shown = safe if len(safe) <= 60 else f"{safe[:57]}…"
     if kind.startswith("int") or kind in {"finite_number", "float_parsing", "float_type"}:
         return f"{shown} is not a {'whole ' if kind.startswith('int') else ''}number"
     if kind == "string_type":

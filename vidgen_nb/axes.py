@@ -5,7 +5,7 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any, get_args, get_origin
 
@@ -25,7 +25,7 @@ class Axis:
     """What varies: its name, the values, and what each is called in a table or a grid."""
 
     name: str
-    values: tuple[Any, ...]
+    values: tuple[Any, ...] = field(repr=False)  # they may be media, and addresses that are signed
     labels: tuple[str, ...]
 
 
@@ -35,9 +35,9 @@ class Single:
 
     where: tuple[int, ...]
     provider: str
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, Any] = field(repr=False)  # as above
     take: int
-    extra: Mapping[str, Json] | None
+    extra: Mapping[str, Json] | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Spread:
 
     template: str
     axes: tuple[Axis, ...]
-    fixed: Mapping[str, Any]
+    fixed: Mapping[str, Any] = field(repr=False)
     singles: tuple[Single, ...]
 
 

@@ -31,9 +31,9 @@ class Order:
     """What is asked of a provider, and the leave that was given to pay for it."""
 
     provider: str
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, Any] = field(repr=False)  # they may hold media, and addresses that are signed
     take: int = 1
-    extra: Mapping[str, Json] | None = None
+    extra: Mapping[str, Json] | None = field(default=None, repr=False)
     check: bool = True
     leave: Leave = field(default_factory=lambda: Leave.given(None, False))
     parent: str = ""
@@ -126,7 +126,8 @@ class Orders:
         gateway = self._studio.gateways.of(record)
         spec: Any = gateway.provider  # `search` and `read_search` are optional in the contract
         order = _as_written(record)
-        asked = self.asked(gateway, replace(order, parameters=addresses(dict(order.parameters))))
+        plain = {"parameters": addresses(dict(order.parameters)), "extra": addresses(order.extra)}
+        asked = self.asked(gateway, replace(order, **plain))
         reply = self._studio.runner.ask(gateway, spec.search(asked.request, gateway.options), spec.TITLE)
         found: list[Found] | None = spec.read_search(reply)
         return found

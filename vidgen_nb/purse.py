@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
-from vidgen_nb.errors import BudgetExceeded, InvalidRequest, MissingKey, PaidRefused, Problem
-from vidgen_nb.ledger import Allow
+from vidgen_nb.errors import BudgetExceeded, InvalidRequest, LedgerUnavailable, MissingKey, PaidRefused, Problem
+from vidgen_nb.ledger import Allow, sound
 from vidgen_nb.providers.contract import Provider
 from vidgen_nb.records import Booking, Cost, Status, booking, money
 from vidgen_nb.settings import Key, switched_on
@@ -44,18 +44,28 @@ _BOOKED = """SELECT provider, model, created, status, cost, doubts FROM generati
 
 def entries(db: sqlite3.Connection) -> Iterator[Entry]:
     """Every submission that may cost money. One that was sent again by a person stands here twice: see `doubts`."""
-    for provider, model, created, status, text, doubts in db.execute(_BOOKED):
-        cost = _cost(text)
-        state = booking(Status(status), cost)
-        if state != "free":
-            yield Entry(provider, model, created, state, cost.amount, cost.unit)
-        for _ in range(doubts):
-            yield Entry(provider, model, created, "unknown", cost.amount, cost.unit)
+    for row in db.execute(_BOOKED):
+        try:
+            found = _booked(*row)
+        except (ValueError, TypeError):
+            found = None
+        if found is None:
+            hint = "Choose another home (Studio(home=…)), or move ledger.db aside: vg.reindex() rebuilds it."
+            raise LedgerUnavailable("The ledger holds a row that cannot be read. Nothing was sent.", hint=hint)
+        yield from found
+
+
+def _booked(provider: str, model: str, created: float, status: str, text: str, doubts: int) -> list[Entry]:
+    """The submissions of a row."""
+    cost = _cost(text)
+    state = booking(Status(status), cost)
+    found = [] if state == "free" else [Entry(provider, model, created, state, cost.amount, cost.unit)]
+    return found + [Entry(provider, model, created, "unknown", cost.amount, cost.unit)] * int(doubts)
 
 
 @lru_cache(1024)  # thousands of clips have a few costs
 def _cost(text: str) -> Cost:
-    return Cost(**json.loads(text))
+    return sound(Cost(**json.loads(text)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import html
 import io
 import json
 import re
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -84,14 +85,24 @@ def held(data: bytes) -> list[str]:
 
 
 def leaks(folder: Path, allowed: Mapping[str, str]) -> list[str]:
-    """Every place below a folder at which a secret stands: in a file's bytes, or in its name.
+    """Every place below a folder at which a secret stands: in a file's bytes, or in its name; zips are unpacked.
 
     allowed: what may stand in the folder of a name: {"inputs": "picture"}.
     """
     found = []
+    for name, data in _files(folder):
+        known = next((what for part, what in allowed.items() if part in name.split("/")), None)
+        found += [f"{name}: {what}" for what in (*held(data), *held(name.encode())) if what.split(",")[0] != known]
+    return found
+
+
+def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder).as_posix()
-        known = next((what for part, what in allowed.items() if part in path.relative_to(folder).parts), None)
-        everywhere = [*held(path.read_bytes()), *held(name.encode())]
-        found += [f"{name}: {what}" for what in everywhere if what.split(",")[0] != known]
-    return found
+        if not zipfile.is_zipfile(path):
+            yield name, path.read_bytes()
+            continue
+        yield name, b""
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                yield f"{name}/{entry.filename}", archive.read(entry) + entry.comment + entry.extra

@@ -41,6 +41,7 @@ __all__ = ["make_studio", "play", "provider", "server"]
 
 MOST = 64 << 20  # bytes by which a kernel may grow
 MIB = 1 << 20
+MOST_SHOWN = 200_000  # characters of any view
 
 # The peak is that of the memory which is in use: Linux can start counting it anew, elsewhere it is that of the process.
 KERNEL = """
@@ -52,8 +53,24 @@ KERNEL = """
         lines = Path("/proc/self/status").read_text().splitlines()
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(name))
 
+    def everywhere(studio, clip, request):
+        # the length of each thing that is shown of it
+        provider = request["provider"]
+        asked = {k: v for k, v in request.items() if k not in ("provider", "take", "check")}
+        form = studio.form(provider, **asked)
+        again = {k: v for k, v in asked.items() if k != "prompt"}
+        sweep = studio.sweep([request["prompt"], "a " + request["prompt"]], provider=provider, check=False, **again)
+        things = {
+            "card": clip, "history": studio.history(), "found": studio.history(request["prompt"][:50]), "form": form,
+            "plan": studio.plan(**request), "sweep": sweep, "grid": sweep.run(skip_invalid=True),
+            "compare": studio.compare(clip, studio.history()[-1]), "spend": studio.spend(),
+        }
+        things["grid"].wait(120)
+        shown = {name: len(str(thing._repr_mimebundle_())) for name, thing in things.items()}
+        return shown | {"line": len(repr(clip)), "form's line": len(repr(form))}
+
     for line in sys.stdin:
-        arguments, request = json.loads(line)
+        arguments, request, all_views = json.loads(line)
         Path("/proc/self/clear_refs").write_text("5")
         before = now("VmRSS")
         with vg.Studio(**arguments, allow_paid=True, timing=vg.Timing(
@@ -62,11 +79,13 @@ KERNEL = """
             try:
                 clip = studio.generate(**request).wait(120)
                 said = clip.status
-                shown = str(clip._repr_mimebundle_())
+                shown = {"card": len(str(clip._repr_mimebundle_()))}
+                if all_views:
+                    shown = everywhere(studio, clip, request)
             except vg.VidgenError as error:
                 said = f"{type(error).__name__}: {error}"
-                shown = "".join(error._render_traceback_())
-        print(json.dumps({"grown": now("VmHWM") - before, "said": said, "shown": len(shown)}), flush=True)
+                shown = {"error": len("".join(error._render_traceback_()))}
+        print(json.dumps({"grown": now("VmHWM") - before, "said": said, "shown": shown}), flush=True)
 """
 
 
@@ -80,11 +99,11 @@ class Kernel:
             [sys.executable, "-c", textwrap.dedent(KERNEL)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def ask(self, play: Play, **more: Any) -> tuple[str, str]:
+    def ask(self, play: Play, *, all_views: bool = False, **more: Any) -> tuple[str, str]:
         """The error's name, or how the clip is, and what is said of it; never after having grown too much."""
-        answer = self._make(play, **more)
+        answer = self._make(play, all_views=all_views, **more)
         assert answer["grown"] < MOST, f"{answer['grown'] / MIB:.0f} MiB"
-        assert answer["shown"] < 200_000
+        assert {name: size for name, size in answer["shown"].items() if size > MOST_SHOWN} == {}
         kind, _, said = answer["said"].partition(": ")
         return kind, said
 
@@ -92,12 +111,12 @@ class Kernel:
         """A clip for which everything is loaded that a clip needs."""
         assert self._make(RELAYDANCE)["said"] == "succeeded"
 
-    def _make(self, play: Play, **more: Any) -> Any:
+    def _make(self, play: Play, *, all_views: bool = False, **more: Any) -> Any:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._takes += 1
         request = {**play.request, "take": self._takes, "check": False, **more}
-        self._process.stdin.write(json.dumps([self._told, request]) + "\n")
+        self._process.stdin.write(json.dumps([self._told, request, all_views]) + "\n")
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
 
@@ -163,6 +182,17 @@ def test_p1_a_question_is_answered_without_end(what: str, kernel: Kernel, line: 
     assert kernel.ask(NEWAPI) == ("succeeded", "")
 
 
+@pytest.mark.parametrize("play", PLAYS, ids=lambda play: play.name)
+def test_s10_p1_each_of_them_is_answered_without_end(play: Play, kernel: Kernel, line: Loopback) -> None:
+    """S10, P1: every kind of it in answer to the questions, one after the other, and a bomb in answer to the POST."""
+    provider = Provider(line, play=play)
+    provider.polls = [*WITHOUT_END.values(), provider.done]
+    assert kernel.ask(play) == ("succeeded", "")
+    for what in ("bomb", "quotes"):
+        provider.submits = [WITHOUT_END[what]]
+        assert kernel.ask(play)[0] == "SubmitUnknown"
+
+
 @pytest.mark.parametrize(
     ("status", "size", "kind"),
     [
@@ -224,12 +254,12 @@ def test_d5_a_film_of_many_megabytes(kernel: Kernel, line: Loopback) -> None:
 # ── what a person gives ───────────────────────────────────────────────────────
 @pytest.mark.parametrize("play", PLAYS, ids=lambda play: play.name)
 def test_a_prompt_of_100_000_words(play: Play, kernel: Kernel, line: Loopback) -> None:
-    """Whoever insists may send it whole; card, recipe and ledger can bear it."""
+    """Whoever insists may send it whole; recipe and ledger can bear it, and every view that there is."""
     prompt = "a paper boat, slowly " * 25_000
     Provider(line, play=play)
     line.log.clear()
-    assert kernel.ask(play, prompt=prompt) == ("succeeded", "")
-    (sent,) = line.posts
+    assert kernel.ask(play, prompt=prompt, all_views=True) == ("succeeded", "")
+    sent = line.posts[0]
     assert json.dumps(prompt)[1:-1].encode() in sent.body
 
 

@@ -1,6 +1,6 @@
 """Anything at all as a reply: no reader of any provider raises, ends a task by nonsense, or takes a foreign address."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidgen_nb.providers import aisphere, contract
-from vidgen_nb.providers.contract import Provider, Reading
-from vidgen_nb.records import Json, Reply, Status
+from vidgen_nb.providers.contract import Provider, Reading, media_fields
+from vidgen_nb.records import Json, Medium, Reply, Status
 
 from .replies import DONE, HTTP, MINE, NONSENSE, all_providers, anything, damaged, shapes, walk
 
@@ -96,6 +96,40 @@ def test_nonsense_ends_nothing(spec: Provider, data: st.DataObject) -> None:
         if reading.word != aisphere.HAS_URLS:  # the one provider that may end by its addresses
             assert contract.status_of(spec, reading.word) is Status.RUNNING
             assert reading.urls == ()
+
+
+def bodies(spec: Any) -> Iterator[Json]:
+    """Requests as this provider is sent them, with an address of the user's own in each place that takes one."""
+    model = next((row.name for row in spec.MODELS), None)
+    for name, mark in media_fields(spec.Request).items():
+        medium = Medium(kind=mark.kind, url=MINE)
+        given = {"prompt": MINE, "model": model, name: (medium, medium) if mark.many else medium}
+        yield spec.submit(spec.Request.model_validate(given), {}).json
+
+
+def merged(below: Json, above: Json) -> Json:
+    """Two objects in one, as a gateway answers that keeps what it was sent; where both speak, it is the provider's."""
+    if not isinstance(below, dict) or not isinstance(above, dict):
+        return above
+    return {**below, **{name: merged(below.get(name), value) for name, value in above.items()}}
+
+
+@ALL
+def test_what_was_asked_is_never_the_result(spec: Provider) -> None:
+    """The whole request echoed beside, below, and in each object of a documented reply: its addresses are no clip."""
+    found = 0
+    for body in bodies(spec):
+        assert MINE in [value for _, value in walk(body)]
+        for shape in shapes(spec.NAME):
+            replies = [merged(body, shape), merged(shape, {"request": body, "input": body, "properties": body})]
+            if isinstance(shape, dict):
+                replies += [{**shape, name: merged(body, value)} for name, value in shape.items()]
+                replies += [{**shape, "data": merged({**body, "data": body}, shape.get("data", {}))}]
+            for reply in replies:
+                for reading in (spec.read_poll(Reply(200, reply)), spec.read_submit(Reply(200, reply))):
+                    assert MINE not in reading.urls
+                    found += DONE in reading.urls
+    assert found > 10
 
 
 DEEP = '{"error":' * 100_000

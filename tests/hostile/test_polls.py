@@ -3,6 +3,8 @@
 What tests/reliability/test_home.py proves for each of them is not repeated here.
 """
 
+import ast
+import errno
 import os
 import signal
 import subprocess
@@ -10,21 +12,25 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import vidgen_nb as vg
-from vidgen_nb.engine import runner
+from vidgen_nb.engine import rules, runner, shelf, watch
 from vidgen_nb.records import Json, Record, Status
 
 from ..loopback import Answer, HangUp, Loopback, Say, Seen
 from ..playing import (
+    AISPHERE,
+    CLIP,
     PLAYS,
     QUICK,
+    RELAYDANCE,
     TASK,
     MakeStudio,
     Play,
@@ -186,7 +192,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(runner, "time", clock)
+    for room in (runner, watch):
+        monkeypatch.setattr(room, "time", clock)
     return clock
 
 
@@ -327,6 +334,70 @@ def test_p8_a_laptop_that_slept(asleep: "subprocess.Popen[str]", provider: Provi
     said, _ = asleep.communicate(timeout=90)
     assert said.split() == ["succeeded"]
     assert len(server.posts) == 1
+
+
+# ── stuck is never the end ────────────────────────────────────────────────────
+STUCK: dict[str, Callable[[Provider], None]] = {
+    "task_not_found": lambda provider: say(provider, provider.play.say(provider.play.missing)),
+    "query_unverified": lambda provider: say(provider, provider.play.say(provider.play.missing)),
+    "no_media": lambda provider: say(provider, provider.play.done("")),
+    "deadline": lambda provider: say(provider, provider.running),
+    "media_expired": lambda provider: serve(provider, Say(403)),
+    "media_refused": lambda provider: say(provider, provider.play.done("http://10.0.0.1/m.mp4")),
+    "not_mp4": lambda provider: serve(provider, Say(body=b"<html>log in")),
+    "disk": lambda provider: say(provider, provider.done),
+}
+"""Every reason, and how a provider brings it about."""
+
+
+def say(provider: Provider, answer: Answer) -> None:
+    provider.polls = [answer]
+
+
+def serve(provider: Provider, answer: Answer) -> None:
+    provider.polls, provider.media = [provider.done], [answer]
+
+
+@pytest.mark.parametrize("reason", STUCK)
+def test_p6_p7_p8_each_reason_to_be_stuck_resumes(
+    reason: str, make_studio: MakeStudio, server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a clip is stuck for, resume() brings it home: here, and in the kernel after this one, for free."""
+    provider = Provider(server, play=AISPHERE if reason == "query_unverified" else RELAYDANCE)
+    STUCK[reason](provider)
+    impatient = replace(QUICK, deadline=0.0, not_found_grace=0.0, no_media_grace=0.0)
+    first = make_studio(timing=impatient)
+    with monkeypatch.context() as patch:
+        patch.setattr(rules, "MISSES_SPAN", 0.0)
+        if reason == "disk":
+            patch.setattr(shelf, "keep", full)
+        here, later = (first.generate(**provider.play.request, take=take) for take in (1, 2))
+        for clip in (here, later):
+            with pytest.raises(vg.GenerationStuck) as raised:
+                clip.wait(20)
+            assert raised.value.reason == reason
+    provider.polls, provider.media = [provider.done], [Say(body=CLIP)]
+    assert here.resume().wait(20).status is Status.SUCCEEDED
+    first.close()
+    (again,) = make_studio().resume()
+    assert again == later
+    assert again.wait(20).status is Status.SUCCEEDED
+    assert (again.error, again.record.reason) == (None, "")
+    assert len(server.posts) == 2
+
+
+def full(*_: Any, **__: Any) -> Any:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_there_is_no_other_reason() -> None:
+    """The reasons above are those which the engine has, by its own source."""
+    found = set()
+    for path in Path(rules.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"stuck", "rules.stuck"}:
+                found.add(ast.literal_eval(node.args[0]))
+    assert found == set(STUCK)
 
 
 def test_every_provider_is_asked() -> None:

@@ -23,7 +23,8 @@ from vidgen_nb.display.form_fields import label_of
 from vidgen_nb.display.form_sheet import Sheet, about, named
 from vidgen_nb.display.html import Html, el, join
 from vidgen_nb.display.live import Living, hear_at_once, in_notebook
-from vidgen_nb.errors import InvalidRequest, Problem, VidgenError
+from vidgen_nb.errors import InvalidRequest, Problem, VidgenError, frameless
+from vidgen_nb.media.redact import kept
 from vidgen_nb.providers.contract import Provider, media_fields, model_row
 from vidgen_nb.records import Cost, Record, Status, Viewed, Warned
 
@@ -133,6 +134,7 @@ class Form:
             return {**given, **self._sheet.read()}
 
     @value.setter
+    @frameless
     def value(self, values: Mapping[str, Any]) -> None:
         with self._lock:
             given = dict(values)
@@ -252,6 +254,7 @@ class Form:
         return board.ready(self._plan.cost if self._plan else Cost(), simulated=self._desk.simulate)
 
     # ── making clips ──────────────────────────────────────────────────────────
+    @frameless
     def generate(self, *, take: int | None = None, allow_unknown_cost: bool = False) -> Viewed:
         """What the button does: ask for the clip, or give the one that exists; its card stands below the form at once.
 
@@ -277,8 +280,9 @@ class Form:
         self._show(clip)
         return clip
 
+    @frameless
     def code(self) -> str:
-        """The call which asks for the same clip, as Python.
+        """The call which asks for the same clip, as Python; of a signed address without what signs it.
 
         Raises:
             InvalidRequest: Every problem of the request at once.
@@ -336,7 +340,8 @@ class Form:
 
     def _replace_card(self, clip: Viewed) -> None:
         old, self._living = self._living, Living(clip, embed_limit=-1)
-        self._card.children = (self._living.widget,)
+        # where nobody looks, the card of a finished clip is closed at once, and no box can hold it
+        self._card.children = (self._living.widget,) if self._living.widget.comm is not None else ()
         if old is not None:
             old.close()
             old.widget.close()
@@ -373,11 +378,11 @@ class Form:
         with self._lock:
             title = f"Form · {self._sheet.spec.TITLE}"
             call = self._sheet.call() if self._plan is not None else ""
-            html = saved.as_html(title, self.value, self._problems, call)
+            html = saved.as_html(title, kept(self.value), self._problems, call)
             return {"text/html": str(html), "text/plain": str(self)}
 
     def __repr__(self) -> str:
-        return saved.as_text(self._sheet.spec.TITLE, self.value, self._problems)
+        return saved.as_text(self._sheet.spec.TITLE, kept(self.value), self._problems)
 
 
 class _ProviderField(ChoiceField):

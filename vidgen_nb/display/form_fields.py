@@ -2,6 +2,9 @@
 
 A field holds what was given, or nothing: a parameter without a value is not sent. A value which a field does not offer
 (a model made it illegal, a notebook set it) stays, and is said to be wrong.
+
+What a control shows is saved with the notebook: of a signed address, or a medium as data, it shows what may be kept,
+and the whole of it stays in the kernel.
 """
 
 import json
@@ -11,8 +14,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets
+import traitlets
 
 from vidgen_nb.display.html import Html, el, join
+from vidgen_nb.media.redact import kept
 from vidgen_nb.providers.contract import Model
 
 DEFAULT = "default"  # the label of "not given"
@@ -64,14 +69,17 @@ class Field:
 
     @property
     def code(self) -> str:
-        """The value as Python."""
-        return repr(self.value)
+        """The value as Python, without what may not be kept: code is pasted into cells."""
+        return repr(kept(self.value))
 
     def write(self, value: Any) -> None:
         """Put a value in, None for nothing."""
-        text = "" if value is None else self.spelled(value)
-        self._kept = (text, value)
-        self._set(value=text)
+        self._show("" if value is None else self.spelled(value), value)
+
+    def _show(self, text: str, value: Any) -> None:
+        """Let the control say what may be kept of a text, which stands for the value."""
+        self._kept = (_to_show(text), value)
+        self._set(value=_to_show(text))
 
     def parsed(self, text: str) -> Any:
         return text or None
@@ -91,7 +99,18 @@ class Field:
     def _heard(self, _change: object) -> None:
         if not self._writing:
             self.touched = True
+            self._hide()
             self.changed()
+
+    def _hide(self) -> None:
+        """Take from the control what may not be kept. Not where each letter is heard: it would be cut while typed."""
+        text = self.control.value
+        if getattr(self.control, "continuous_update", True) or text == self._kept[0] or _to_show(text) == text:
+            return
+        try:
+            self._show(text, self.parsed(text))
+        except Unreadable:
+            self._set(value=_to_show(text))
 
     # ── what is said about it ─────────────────────────────────────────────────
     def follow(self, row: Model | None) -> None:
@@ -113,13 +132,27 @@ class Field:
         self._notes.value = str(join(*lines))
 
 
+class Address(ipywidgets.Text):  # type: ignore[misc]  # ships no types
+    """A line that may be a signed address: what is typed is not sent back to other views of it, as it came."""
+
+    value = traitlets.Unicode().tag(sync=True, echo_update=False)
+
+
+class Whole(ipywidgets.Textarea):  # type: ignore[misc]  # as above
+    """Lines that may be signed addresses, or hold media: as above."""
+
+    value = traitlets.Unicode().tag(sync=True, echo_update=False)
+
+
 class TextField(Field):
     """Words. A prompt gets room."""
 
     def __init__(self, name: str, help_text: str, placeholder: str = "") -> None:
-        rows = {"prompt": 3}.get(name, 2)
-        kind = ipywidgets.Textarea if name.endswith("prompt") else ipywidgets.Text
-        more = {"rows": rows} if name.endswith("prompt") else {}
+        kind, more = ipywidgets.Text, dict[str, Any]()
+        if name.endswith("prompt"):
+            kind, more = ipywidgets.Textarea, {"rows": {"prompt": 3}.get(name, 2)}
+        elif name.endswith("url"):
+            kind, more = Address, {"continuous_update": False}
         super().__init__(name, help_text, kind(value="", description=label_of(name), placeholder=placeholder, **more))
 
 
@@ -150,7 +183,9 @@ class LinesField(Field):
     """A list of texts, one on each line. Where one alone is taken too, a single line is that one."""
 
     def __init__(self, name: str, help_text: str, *, single: bool = False) -> None:
-        control = ipywidgets.Textarea(value="", description=label_of(name), placeholder="one on each line", rows=2)
+        control = Whole(
+            value="", description=label_of(name), placeholder="one on each line", rows=2, continuous_update=False
+        )
         super().__init__(name, help_text, control)
         self._single = single
 
@@ -166,9 +201,10 @@ class JsonField(Field):
     """What has no simpler form: JSON."""
 
     def __init__(self, name: str, help_text: str) -> None:
-        control = ipywidgets.Textarea(
-            value="", description=label_of(name), placeholder='JSON, such as {"mode": "pro"}', rows=2
-        )
+        control = Whole(
+            value="", description=label_of(name), placeholder='JSON, such as {"mode": "pro"}', rows=2,
+            continuous_update=False,
+        )  # fmt: skip
         super().__init__(name, help_text, control)
 
     def parsed(self, text: str) -> Any:
@@ -184,6 +220,11 @@ class JsonField(Field):
             return json.dumps(value, ensure_ascii=False)
         except (TypeError, ValueError):
             return repr(value)
+
+
+def _to_show(text: str) -> str:
+    """What a control may show of a text: line by line, for an address ends with its line."""
+    return "\n".join(kept(text.split("\n")))
 
 
 _ANYWAY = re.compile(r"; check=False[^;)]*")  # a form sends nothing that is wrong

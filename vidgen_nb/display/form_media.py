@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import ipywidgets
+import traitlets
 from PIL import Image
 
 from vidgen_nb.display import words
@@ -18,6 +19,7 @@ from vidgen_nb.display.html import Link, data_link, el, one_line
 from vidgen_nb.display.live import hear_at_once
 from vidgen_nb.errors import InvalidRequest
 from vidgen_nb.media.inputs import Earlier, asked_form, keep, take
+from vidgen_nb.media.redact import kept, without_secrets
 from vidgen_nb.providers.contract import MediaField
 from vidgen_nb.records import Medium, Viewed
 
@@ -31,6 +33,12 @@ class Pick:
 
     given: Any
     medium: Medium | None
+
+
+class Proposing(ipywidgets.Combobox):  # type: ignore[misc]  # ships no types
+    """The control of a picker: what is typed may be signed, and is not sent back to other views as it came."""
+
+    value = traitlets.Unicode().tag(sync=True, echo_update=False)
 
 
 class PickerField(Field):
@@ -53,7 +61,7 @@ class PickerField(Field):
     ) -> None:
         self._mark, self._home, self._find = mark, home, find
         self._picks: list[Pick] = []
-        control = ipywidgets.Combobox(
+        control = Proposing(
             value="",
             description=label_of(name),
             placeholder="URL, path or earlier clip" if mark.kind != "audio" else "URL or path",
@@ -165,11 +173,13 @@ def _name(pick: Pick) -> str:
     if medium is not None and medium.clip:
         return f"{medium.clip} {medium.part.replace('_', ' ')}"
     if medium is not None and medium.url:
-        address = urlsplit(medium.url)  # without its query: that may be a signature
-        return one_line(f"{address.netloc}{address.path}", 60)
+        address = urlsplit(medium.url)  # without its query and user: they may open it
+        return one_line(f"{address.netloc.rpartition('@')[2]}{address.path}", 60)
     if medium is not None:
         return one_line(medium.name, 60)
-    return one_line(str(given) if isinstance(given, str | os.PathLike) else type(given).__name__, 60)
+    return one_line(
+        str(without_secrets(os.fspath(given))) if isinstance(given, str | os.PathLike) else type(given).__name__, 60
+    )
 
 
 def _instead(pick: Pick) -> str:
@@ -185,5 +195,5 @@ def _written(pick: Pick, home: Path) -> str:
     if isinstance(given, Mapping):
         return repr(dict(given))
     if isinstance(given, str | os.PathLike):
-        return repr(os.fspath(given))
+        return repr(kept(os.fspath(given)))
     return repr(asked_form(keep(pick.medium, home))) if pick.medium is not None else repr(given)

@@ -26,6 +26,7 @@ from vidgen_nb.display.form_fields import (
 from vidgen_nb.display.form_media import PickerField
 from vidgen_nb.display.html import el
 from vidgen_nb.errors import InvalidRequest, Problem
+from vidgen_nb.media.redact import kept
 from vidgen_nb.providers.contract import Provider, aliases, media_fields, model_row
 from vidgen_nb.records import Medium, Viewed, Warned
 
@@ -291,7 +292,7 @@ def _value(field: Field) -> Any:
 
 
 def _summary(name: str, value: Any) -> str:
-    return f"{label_of(name).lower()} {str(value)[:24]}"
+    return f"{label_of(name).lower()} {str(kept(value))[:24]}"
 
 
 def _who(title: str) -> Any:

@@ -32,6 +32,7 @@ _SIGNING = re.compile(
 _WHOLE_DATA = re.compile(rf"\s*({_DATA_HEAD})(.*)", re.DOTALL | re.IGNORECASE)
 _WHOLE_URL = re.compile(rf"{_URL_HEAD}.*", re.DOTALL)
 _URL = re.compile(rf"{_URL_HEAD}[^\s\"<>]*")
+_CUT_DATA = re.compile(rf"(?:{_DATA_HEAD}|\bbase64,)… \([^()]{{0,300}}\)", re.IGNORECASE)  # as `_described` leaves it
 _MEDIA = re.compile(
     rf"(?P<head>{_DATA_HEAD})(?P<data>[^\s\"'<>]*)|(?P<url>{_URL_HEAD}[^\s\"<>]*)|{_BASE64}", re.IGNORECASE
 )
@@ -110,9 +111,50 @@ def was_signed(url: str) -> bool:
     return bool(_WHOLE_URL.fullmatch(url)) and url.endswith(("?…", "#…"))
 
 
+def kept(value: Json) -> Json:
+    """A copy of a parameter as it may be kept: no media (as in `redacted`), and addresses as `unsigned` gives them.
+
+    What lost something on the way cannot be sent again: `was_cut` tells.
+    """
+    return _mapped(value, lambda text: _unsigned_within(_without_media(text, ())))
+
+
+def unsigned_within(value: Json) -> Json:
+    """A copy of `value` in which every address is as `unsigned` gives it; media stay."""
+    return _mapped(value, _unsigned_within)
+
+
+def was_cut(value: Json) -> bool:
+    """Whether `kept` took something out of a parameter, when it was written down."""
+    return any(_unmarked(text) != text for text in _texts(value))
+
+
 def addresses(value: Json) -> Json:
-    """A copy of `value` in which addresses that `unsigned` made end before the mark: to search by, never to send."""
-    return _mapped(value, lambda text: text[:-2] if was_signed(text) else text)
+    """A copy of `value` without the marks that `kept` leaves: to search by, never to send."""
+    return _mapped(value, _unmarked)
+
+
+def _unsigned_within(text: str) -> str:
+    # as in _without_queries: what begins as an address is one to its end
+    return unsigned(text) if _WHOLE_URL.fullmatch(text) else _URL.sub(lambda found: unsigned(found[0]), text)
+
+
+def _unmarked(text: str) -> str:
+    def plain(found: re.Match[str]) -> str:
+        return found[0][:-2] if was_signed(found[0]) else found[0]
+
+    return _CUT_DATA.sub("", _URL.sub(plain, text)) if "…" in text else text
+
+
+def _texts(value: Json) -> Iterator[str]:
+    """Every text of a value but the names in it."""
+    todo = [value]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, dict | list | tuple):
+            todo += one.values() if isinstance(one, dict) else one
 
 
 def _mapped(value: Json, change: Callable[[str], str], depth: int = 0) -> Json:
@@ -130,10 +172,10 @@ def _mapped(value: Json, change: Callable[[str], str], depth: int = 0) -> Json:
 def _without_media(text: str, known: Iterable[Medium]) -> str:
     # A string which begins as a data URI is one to its end: line breaks and the markup of an SVG belong to it.
     if whole := _WHOLE_DATA.fullmatch(text):
-        return _described(whole[1], whole[2], known)
+        return text if _CUT_DATA.fullmatch(text) else _described(whole[1], whole[2], known)
 
     def replacement(found: re.Match[str]) -> str:
-        if found["url"]:  # its path may be long, and is no base64
+        if found["url"] or found["data"] == "…":  # a path may be long, and is no base64; the other was replaced before
             return found[0]
         return _described(found["head"] or "", found["data"] or found[0], known)
 

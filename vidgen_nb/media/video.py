@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 from PIL import Image, ImageStat
 
-from vidgen_nb.errors import InvalidRequest, MediaRefused
+from vidgen_nb.errors import InvalidRequest, MediaRefused, visible
 from vidgen_nb.media.files import write_whole
 from vidgen_nb.records import ClipFile
 
@@ -121,7 +121,8 @@ class Video:
 
     def __repr__(self) -> str:
         sound = "sound" if self.has_audio else "no sound"
-        return f"<Video {self.path}: {self.duration:g} s, {self.width}×{self.height}, {self.fps:g} fps, {sound}>"
+        facts = f"{self.duration:g} s, {self.width}×{self.height}, {self.fps:g} fps, {sound}"
+        return visible(f"<Video {self.path}: {facts}>")
 
 
 # ── reading ───────────────────────────────────────────────────────────────────

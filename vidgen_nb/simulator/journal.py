@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from vidgen_nb.media.redact import unsigned_within
 from vidgen_nb.records import Json
 from vidgen_nb.simulator.task import Ask, Reference, Script, Task
 
@@ -28,7 +29,7 @@ class Journal:
             if self._path is None:
                 self._tasks[task.id] = task
                 return task
-            line = json.dumps(asdict(task), ensure_ascii=False).encode() + b"\n"
+            line = json.dumps(unsigned_within(asdict(task)), ensure_ascii=False).encode() + b"\n"
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # One write to a file opened for appending: two processes never mix their lines.
             file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
