@@ -16,8 +16,9 @@ from vidgen_nb.engine.wire import Gateway
 POLLS_AT_ONCE = 16
 SUBMITS_AT_ONCE = 8
 START = 20.0  # requests a second at first
-FASTER = 1.1  # times as many after each answer, until a limit is met: after some sixty answers there is none
-PROBE = 0.0005  # so much more after each answer once a limit was met, twice that after every hundred answers
+FASTER = 1.05  # times as many after each answer, until a limit is met: after a hundred answers there is none
+GUESS = 4.0  # a second, once refused: a limit that was published for such an API is 5; the second refusal tells it
+PROBE_A_GUESS, PROBE = 0.005, 0.0005  # so much more after each answer from then on; twice that after every hundred
 SLOWEST = 1 / 30
 LONGEST_PAUSE = 3600.0
 TURNS = 4  # of so many turns one goes to whoever has waited longest, the others to the person who waits
@@ -40,6 +41,7 @@ class Lane:
         self._alarm: asyncio.TimerHandle | None = None
         self._closed = False
         self.rate = START
+        self._faster = FASTER
         self._limited = False
         self._next = 0.0  # when the next request may start
         self._refusals = 0  # in a row
@@ -70,8 +72,9 @@ class Lane:
         """The provider answered, and did not say that it was asked too often."""
         self._passed += 1
         self._refusals = 0
-        faster = 1 + PROBE * 2 ** min(self._passed // 100, 8) if self._limited else FASTER
-        self.rate = min(1e6, self.rate * faster)
+        if self._limited and self._passed % 100 == 0:
+            self._faster = min(FASTER, 2 * self._faster - 1)
+        self.rate = min(1e6, self.rate * self._faster)
 
     def refused(self, wait: float | None) -> None:
         """The provider said 429; `wait`: its Retry-After. Nobody asks before it is over, and then no faster than it
@@ -82,8 +85,9 @@ class Lane:
             return
         self._refusals += 1
         if self._passed or not self._limited:  # else the pause was too short, and tells no more of the rate
-            allowed = self._passed / (now - self._since) if self._busy else self.rate / (2 if self._limited else 4)
-            self.rate = max(SLOWEST, 0.95 * min(self.rate, allowed))
+            counted = self._passed / (now - self._since) if self._busy else self.rate / 2
+            self.rate = min(self.rate, max(SLOWEST, 0.95 * counted) if self._limited else GUESS)
+            self._faster = 1 + (PROBE if self._limited else PROBE_A_GUESS)
             self._passed, self._since = 0, now
         self._limited = self._busy = True
         pause = min(30.0, 2.0 ** (self._refusals - 1)) if wait is None else min(wait, LONGEST_PAUSE)

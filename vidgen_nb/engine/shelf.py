@@ -12,7 +12,6 @@ from pathlib import Path
 from vidgen_nb.engine.download import TEMPORARY, Fetched, NotAVideo
 from vidgen_nb.errors import VidgenError
 from vidgen_nb.ledger import as_json, from_json
-from vidgen_nb.media import video
 from vidgen_nb.media.files import write_whole
 from vidgen_nb.records import ClipFile, Record, Status
 
@@ -33,6 +32,8 @@ def temporary(home: Path, record: Record, index: int, owner: str) -> Path:
 
 def keep(home: Path, record: Record, index: int, fetched: Fetched) -> ClipFile:
     """Give a whole clip its name, and look at what is in it. Raises NotAVideo for an MP4 which holds no picture."""
+    from vidgen_nb.media import video  # PyAV: a notebook's first card need not wait for it
+
     clip = home / "clips" / f"{stem(record, index)}.mp4"
     fetched.path.replace(clip)
     _sync_folder(clip.parent)

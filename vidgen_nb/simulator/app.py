@@ -35,10 +35,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from vidgen_nb.errors import UnknownProvider
 from vidgen_nb.records import Json, Reply, Status
-from vidgen_nb.simulator import film
 from vidgen_nb.simulator.callback import deliver
 from vidgen_nb.simulator.dialects import Dialect, Route, find
-from vidgen_nb.simulator.films import Films, Render
+from vidgen_nb.simulator.films import Films, Render, painted
 from vidgen_nb.simulator.journal import Journal
 from vidgen_nb.simulator.task import FAILURES, Refusal, Script, Task, View
 
@@ -76,7 +75,7 @@ class Simulator:
         *,
         dialects: Iterable[Dialect] | None = None,
         shapes: Mapping[str, str] | None = None,
-        render: Render = film.render,
+        render: Render = painted,
     ) -> None:
         given = speed if speed is not None else os.environ.get("VIDGEN_SIMULATE_SPEED") or 1
         try:
@@ -274,7 +273,10 @@ class Simulator:
         ask = dialect.read(body)
         script = self._scripts.popleft() if self._scripts else Script.read(ask.prompt)
         script.check()
-        ask = replace(ask, references=tuple(map(film.shrunk, ask.references)))
+        if ask.references:
+            from vidgen_nb.simulator.film import shrunk
+
+            ask = replace(ask, references=tuple(map(shrunk, ask.references)))
         task = self._journal.book(dialect.TASK_ID.format(secrets.token_hex(16)), dialect.NAME, time.time(), ask, script)
         self.bill.append(task)
         visit.task_id, visit.note = task.id, "lost_reply" if script.lost_reply else ""
@@ -338,8 +340,10 @@ class Simulator:
         task = self._journal.find(name.rpartition(".")[0])
         if right and task and time.time() < float(expires):
             path = self._films.of(task.ask).result()  # a signed URL exists only once the film does
+            from vidgen_nb.simulator.film import cover
+
             poster = name.endswith(".jpg")
-            answer = Response(film.cover(path), media_type="image/jpeg") if poster else _send(path, request.headers)
+            answer = Response(cover(path), media_type="image/jpeg") if poster else _send(path, request.headers)
         task_id = task.id if task else ""
         self.log.append(Entry(time.time(), request.method, request.url.path, answer.status_code, task_id))
         return answer

@@ -11,16 +11,22 @@ from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 
-from vidgen_nb.simulator.film import render
 from vidgen_nb.simulator.task import Ask
 
 Render = Callable[[Ask, Path, Callable[[], bool]], None]
 
 
+def painted(ask: Ask, path: Path, halted: Callable[[], bool]) -> None:
+    """Render a film. What draws and encodes is loaded here: a notebook's first card need not wait for it."""
+    from vidgen_nb.simulator.film import render
+
+    render(ask, path, halted)
+
+
 class Films:
     """Two threads which render: daemons, unlike an executor's, so that no kernel waits for them at its end."""
 
-    def __init__(self, render: Render = render) -> None:
+    def __init__(self, render: Render = painted) -> None:
         self._render = render
         self._folder = Path(tempfile.mkdtemp(prefix="vidgen-films-"))
         self._remove = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
