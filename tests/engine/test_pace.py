@@ -84,7 +84,7 @@ def test_nothing_is_said_before_enough_is_known() -> None:
 
 
 def test_the_first_look_is_before_the_shortest() -> None:
-    """Of a few clips the shortest is not as short as two of a hundred are."""
+    """Of a few clips the shortest is not as short as one of a hundred is."""
     few = Past([Run(seconds) for seconds in (50.0, 55, 60, 70, 80)])
     many = Past([Run(40.0 + number) for number in range(100)])
     first = few.next_wait(0, None, TIMING)

@@ -1,6 +1,6 @@
 """When a clip will be done, learned from those before it: pure, but for the table in which a home remembers them.
 
-Measured: most of what can be gained is gained by not asking before the time at which the first two of a hundred were
+Measured: most of what can be gained is gained by not asking before the time at which the first of a hundred was
 done, and from then on at equal gaps. A provider's own progress tells more, once it has proved reliable.
 """
 
@@ -17,7 +17,7 @@ from vidgen_nb.records import Record, Timing
 FEWEST = 5  # clips of a kind from which something is learned
 NEWEST = 100  # of those before this process count: providers change
 MOST = 1000  # of this process's own; fewer would be the last of a burst to be done, which are the long ones
-EARLY = 0.02  # the share of clips that may be done before the first look
+EARLY = 0.01  # the share of clips that may be done before the first look
 AT_FIRST_SIGHT = 0.85  # of its age took a clip that was done at the first look: so the next first look is earlier
 BALANCE = 155  # polls cost as much as lateness: at 60 s ± 40 % it is two seconds late after twelve polls
 FAR = 3  # times as long as nine of ten take: such a clip is none of them
@@ -170,7 +170,7 @@ def _quantile(curve: Sequence[tuple[float, float]], share: float) -> float | Non
 
 
 def _earliest(curve: Sequence[tuple[float, float]], likely: float, clips: int) -> float:
-    """The time before which two of a hundred are done. Of a few clips the shortest is not that short: as far beyond it
+    """The time before which one of a hundred is done. Of a few clips the shortest is not that short: as far beyond it
     as in a lognormal distribution, which is what such times look like."""
     seconds, longer = next(point for point in curve if point[1] <= 1 - EARLY)
     rank = (1 - longer) * clips
