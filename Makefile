@@ -5,6 +5,7 @@
 # make check             style, types, and which room may import which
 # make screenshots       pictures of every view, light and dark, wide and narrow, in build/screenshots/
 # make peers             what other libraries do with one lost reply, measured anew
+# make bench             the benchmarks beside other libraries, in about a quarter of an hour
 # make readme            the parts of the README that are made from the code
 # make notebooks         the sample notebooks, run with simulated providers, with their outputs kept
 #
@@ -14,11 +15,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 DEMO   := build/demo
+PEERS  := $(VENV)/peers/.installed
 OLD_KERNEL := $(VENV)/share/jupyter/kernels/ipykernel-6/kernel.json
 ROOT_OK = $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := install
-.PHONY: install demo test check quick unit browser crash screenshots peers readme notebooks
+.PHONY: install demo test check quick unit browser crash screenshots peers bench readme notebooks
 .NOTPARALLEL: # two cores, and tests that look at the clock
 
 install: $(VENV)/.test
@@ -88,10 +90,19 @@ screenshots: $(VENV)/.test
 	$(BIN)/python -m tests.browser.screenshots
 
 # In an environment of their own: they would bring other versions of what this package needs.
-peers: | $(BIN)/python
+$(PEERS): pyproject.toml | $(BIN)/python
 	$(PYTHON) -m venv $(VENV)/peers
-	$(VENV)/peers/bin/python -m pip install -q -e . fal-client replicate openai runwayml lumaai
+	$(VENV)/peers/bin/python -m pip install -q -e . fal-client replicate openai runwayml lumaai aiohttp
+	@touch $@
+
+peers: $(PEERS)
 	$(VENV)/peers/bin/python -m tests.peers.measure
+
+# One row of it: make bench ROWS=200. What cannot be installed is left out, and said so.
+bench: $(VENV)/.test
+	-@$(MAKE) --no-print-directory $(PEERS)
+	-@$(BIN)/python tests/browser/chromium.py
+	$(BIN)/python -m tests.benchmarks $(ROWS)
 
 readme: $(VENV)/.test
 	$(BIN)/python -m tests.house.readme

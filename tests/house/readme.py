@@ -10,6 +10,7 @@ from pathlib import Path
 from vidgen_nb import providers
 from vidgen_nb.providers.contract import aliases
 
+from ..benchmarks import rows as bench
 from ..hostile.rows import CHAPTERS
 
 README = Path(__file__).parents[2] / "README.md"
@@ -48,7 +49,7 @@ def fault_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-PARTS = {"providers": provider_table, "peers": peers_table, "faults": fault_table}
+PARTS = {"providers": provider_table, "peers": peers_table, "faults": fault_table, "bench": bench.table}
 
 
 def written(readme: str) -> str:
