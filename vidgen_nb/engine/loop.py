@@ -117,15 +117,19 @@ def _in_a_loop() -> bool:
 
 
 class _Daemons(ThreadPoolExecutor):
-    """What a loop has done elsewhere (asyncio.to_thread, names looked up): each call in a daemon thread of its own.
+    """What a loop has done elsewhere (asyncio.to_thread, names looked up): each call at once, in a daemon thread.
 
     The interpreter does not end before the threads of an ordinary executor do, however long a disk or a name server
-    takes; and it lets nobody use one while it ends. This is one in name only: asyncio takes nothing else.
+    takes; and it lets nobody use one while it ends. This is one in name only: asyncio takes nothing else. A thread
+    which is done takes the next call: starting one makes the loop wait for it.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._running: set[threading.Thread] = set()
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._guard = threading.Lock()
+        self._free = 0  # threads that have nothing to do
+        self._all: list[threading.Thread] = []
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
         future: Future[T] = Future()
@@ -138,18 +142,30 @@ class _Daemons(ThreadPoolExecutor):
                 future.set_exception(error)
             else:
                 future.set_result(result)
-            finally:
-                self._running.discard(threading.current_thread())
 
-        thread = threading.Thread(target=call, name="vidgen_nb-call", daemon=True)
-        self._running.add(thread)
-        thread.start()
+        with self._guard:
+            self._calls.put(call)
+            if self._free:
+                self._free -= 1
+            else:
+                thread = threading.Thread(target=self._work, name="vidgen_nb-call", daemon=True)
+                self._all.append(thread)
+                thread.start()
         return future
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()
+            del call  # what it worked on must not be kept until the next one comes
+            with self._guard:
+                self._free += 1
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Wait a moment for what is under way; whatever takes longer is left to itself."""
+        for _ in self._all:
+            self._calls.put(None)
         patient_until = time.monotonic() + PARTING
-        for thread in list(self._running) if wait else ():
+        for thread in list(self._all) if wait else ():
             thread.join(timeout=max(0.0, patient_until - time.monotonic()))
 
 
