@@ -87,8 +87,8 @@ MISSED: Mapping[str, str] = {
     "growth/late": "a thousand such clips end within ten seconds, and on one core polls share the interpreter with "
     "downloads: httpx asks the system five times for each poll, and waits for its turn each time. It would take a "
     "client that asks less, such as aiohttp's, or downloads in a process of their own",
-    "start/card": "the card needs those three as well, and then our own modules, the ledger and the simulator's server, "
-    "a third of it each; it would take showing the card before the request is made ready",
+    "start/card": "the card needs those three as well, and then our own modules, the ledger and the simulator's "
+    "server, a third of it each; it would take showing the card before the request is made ready",
 }
 """Why a figure misses its goal, and what it would take: "row/figure"."""
 
