@@ -13,6 +13,7 @@ from vidgen_nb.records import Json, Medium
 
 _KEY_LEAST = 8  # characters: what is shorter would be found in ordinary words
 _KEY_BEGINS = 10
+_VARIED = 12  # different letters that base64 of a medium has at least: 200 of a picture have some fifty
 _LONGEST = 200_000  # characters of one text in a reply, once its media are out
 _DEPTH = 64  # a reply nested deeper than this is no reply, and must not exhaust the stack
 
@@ -176,6 +177,8 @@ def _without_media(text: str, known: Iterable[Medium]) -> str:
 
     def replacement(found: re.Match[str]) -> str:
         if found["url"] or found["data"] == "…":  # a path may be long, and is no base64; the other was replaced before
+            return found[0]
+        if not found["head"] and len(set(found[0])) < _VARIED:  # a letter held down, in a prompt
             return found[0]
         return _described(found["head"] or "", found["data"] or found[0], known)
 
