@@ -16,7 +16,7 @@ from .samples import png
 
 PICTURE = png(100, 80)
 URI = "data:image/png;base64," + base64.b64encode(PICTURE).decode()
-BARE = base64.base64.b64encode(bytes(range(256)) * 4).decode()
+BARE = base64.b64encode(bytes(range(256)) * 4).decode()
 
 
 def test_redacted_names_what_it_replaces() -> None:
