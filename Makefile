@@ -74,7 +74,7 @@ quick: $(VENV)/.test
 	$(BIN)/pytest -q -n 2 -m 'not browser and not notebook and not slow and not hypothesis'
 
 unit: $(VENV)/.test
-	$(BIN)/pytest -n 4 --dist worksteal -m 'not browser'
+	$(BIN)/pytest -n 6 --dist worksteal -m 'not browser'
 
 # A process of their own: Playwright keeps an event loop running in it, where others want to start theirs.
 browser: $(VENV)/.test
