@@ -6,6 +6,7 @@ The log is the judge: it holds every request that arrived whole.
 """
 
 import json
+import random
 import socket
 import struct
 import threading
@@ -182,3 +183,13 @@ def serving(script: Script) -> Iterator[Loopback]:
         yield server
     finally:
         server.stop()
+
+
+def free_port() -> int:
+    """A port for a server that has to be told one: below those which the system hands out by itself, so that no
+    other test's server or connection takes it before that server is up."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("a hundred ports tried, and none of them is free")

@@ -11,7 +11,6 @@ Nothing here sleeps: each wait ends when the front end says so, or fails.
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,8 @@ from typing import Any, Literal, Self
 import httpx
 import nbformat
 from playwright.sync_api import BrowserContext, Locator, Page
+
+from ..loopback import free_port
 
 Front = Literal["lab", "notebook"]
 Theme = Literal["light", "dark"]
@@ -44,7 +45,7 @@ class Jupyter:
     def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
         self.root = folder / "root"
         self.root.mkdir(parents=True)
-        self.url = f"http://127.0.0.1:{_free_port()}"
+        self.url = f"http://127.0.0.1:{free_port()}"
         self._config = folder / "config"
         self.set("apputils", "notification", {"fetchNews": "false", "checkForUpdates": False})
         self._log = folder / "server.log"
@@ -263,9 +264,3 @@ def write_notebook(cells: Sequence[str] | nbformat.NotebookNode, file: Path, ker
         spec = {"name": kernel, "display_name": kernel, "language": "python"}
         cells = v4.new_notebook(cells=[v4.new_code_cell(code) for code in cells], metadata={"kernelspec": spec})
     nbformat.write(cells, file)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

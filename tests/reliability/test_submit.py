@@ -122,13 +122,14 @@ def test_s2_a_disk_that_fills_up_just_before_the_post(
 def nobody(kind: str) -> Iterator[str]:
     """An address at which no request can be handed over."""
     scheme = "https" if kind == "no TLS" else "http"
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as there, contextlib.ExitStack() as opened:
+    with socket.socket() as there, contextlib.ExitStack() as opened:
+        there.bind(("127.0.0.1", 0))  # held to the end: a server of another test would answer at a port that is given back
         address = there.getsockname()
-        if kind == "refused":
-            there.close()
-        elif kind == "no TLS":
+        if kind == "no TLS":
+            there.listen()
             threading.Thread(target=hang_up, args=(there,), daemon=True).start()
-        else:  # the queue is full: a connection is neither taken nor refused
+        elif kind != "refused":  # the queue is full: a connection is neither taken nor refused
+            there.listen(0)
             for _ in range(3):
                 filler = opened.enter_context(socket.socket())
                 filler.setblocking(False)

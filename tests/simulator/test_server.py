@@ -23,6 +23,8 @@ from vidgen_nb.simulator.app import Simulator
 from vidgen_nb.simulator.dialects import Route, bearer, checked, find
 from vidgen_nb.simulator.task import Ask, Refusal, View
 
+from ..loopback import free_port
+
 KEY = {"Authorization": "Bearer sk-any"}
 ROOT = Path(__file__).parents[2]
 SUBMIT = "/v1/video/generations"
@@ -423,9 +425,7 @@ def test_a_process_ends_without_stopping_it(tmp_path: Path) -> None:
 
 def test_serve_prints_the_base_urls_and_ends_on_ctrl_c() -> None:
     """`python -m vidgen_nb simulator --port N` shows where each provider is, one a line, and serves."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     code = f"from vidgen_nb.simulator.app import serve; serve({port})"
     environment = {**os.environ, "VIDGEN_SIMULATE_SPEED": "100"}
     process = subprocess.Popen(
