@@ -123,7 +123,8 @@ def nobody(kind: str) -> Iterator[str]:
     """An address at which no request can be handed over."""
     scheme = "https" if kind == "no TLS" else "http"
     with socket.socket() as there, contextlib.ExitStack() as opened:
-        there.bind(("127.0.0.1", 0))  # held to the end: a server of another test would answer at a port that is given back
+        # held to the end: a server of another test would answer at a port that is given back
+        there.bind(("127.0.0.1", 0))
         address = there.getsockname()
         if kind == "no TLS":
             there.listen()
