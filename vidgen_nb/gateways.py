@@ -120,10 +120,9 @@ class Gateways:
 
         Looked at late, because vg.register() may come after Studio().
         """
-        known = providers.names()
         for what, given in (("keys", self._keys), ("base_urls", self._base_urls), ("options", self._options)):
             for name in given:
-                if name not in known:
+                if name not in providers.BUILT_IN and name not in (known := providers.names()):
                     swapped = what == "keys" and not name.isidentifier()  # the key stands where its provider should
                     named = "…" if swapped else name
                     raise InvalidRequest(f"{what} names {named!r}. Nothing was sent.", hint=nearest(name, known))

@@ -1,8 +1,9 @@
 """The providers: one file each, found by name. Adding one is its file and a line here; other packages use the entry
 point group `vidgen_nb.providers`, a notebook `vg.register`."""
 
+import functools
 import importlib
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, cast
 
 from vidgen_nb.errors import UnknownProvider
@@ -16,8 +17,7 @@ _registered: dict[str, "Provider"] = {}
 
 def names() -> tuple[str, ...]:
     """The names of all providers: the built-in ones, those of other packages, those registered in this process."""
-    installed = [point.name for point in entry_points(group="vidgen_nb.providers")]
-    return tuple(dict.fromkeys([*BUILT_IN, *installed, *_registered]))
+    return tuple(dict.fromkeys([*BUILT_IN, *_installed(), *_registered]))
 
 
 def find(name: str) -> "Provider":
@@ -26,8 +26,10 @@ def find(name: str) -> "Provider":
         return _registered[name]
     if name in BUILT_IN:
         return cast("Provider", importlib.import_module(f"vidgen_nb.providers.{name}"))
-    for point in entry_points(group="vidgen_nb.providers", name=name):
-        return cast("Provider", point.load())
+    if name not in _installed():
+        _installed.cache_clear()  # a package may have been installed while this kernel ran
+    if name in _installed():
+        return cast("Provider", _installed()[name].load())
     raise UnknownProvider(f"There is no provider {name!r}. Nothing was sent.", hint=f"There are: {', '.join(names())}.")
 
 
@@ -40,6 +42,12 @@ def register(provider: "Provider") -> None:
             hint="vidgen_nb.providers.contract.Provider says what each of them is.",
         )
     _registered[provider.NAME] = provider
+
+
+@functools.cache
+def _installed() -> dict[str, EntryPoint]:
+    """What other packages bring. Asked once: it reads a file of every package in the environment."""
+    return {point.name: point for point in entry_points(group="vidgen_nb.providers")}
 
 
 _NEEDED = (

@@ -1,0 +1,63 @@
+"""A provider that another package brings, by its entry points."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import vidgen_nb as vg
+from vidgen_nb import providers
+
+POINTS = "[vidgen_nb.providers]\ndance2 = vidgen_dance2\n\n[vidgen_nb.dialects]\ndance2 = vidgen_dance2.dialect\n"
+PROVIDER = (
+    "from vidgen_nb.providers.relaydance import *\n"
+    "from vidgen_nb.providers.relaydance import Request, submit, read_submit, poll, read_poll\n"
+    "NAME, TITLE, KEY, BASE = 'dance2', 'Dance Two', 'DANCE2_API_KEY', 'DANCE2_BASE_URL'\n"
+)
+DIALECT = "from vidgen_nb.simulator.dialects.relaydance import *\nNAME = 'dance2'\n"
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Such a package is installed while this process runs, and goes again."""
+    site = tmp_path / "site"
+    (site / "vidgen_dance2").mkdir(parents=True)
+    (site / "vidgen_dance2" / "__init__.py").write_text(PROVIDER)
+    (site / "vidgen_dance2" / "dialect.py").write_text(DIALECT)
+    facts = site / "vidgen_dance2-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: vidgen-dance2\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text(POINTS)
+    monkeypatch.syspath_prepend(site)
+    importlib.invalidate_caches()
+    yield
+    for name in ("vidgen_dance2", "vidgen_dance2.dialect"):
+        sys.modules.pop(name, None)
+    providers._installed.cache_clear()
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_package_adds_a_provider() -> None:
+    """Installed in a running kernel, it is found by its name, has its own functions, and the simulator plays it."""
+    with pytest.raises(vg.UnknownProvider):
+        providers.find("dance3")
+    with vg.Studio(simulate=True) as studio:
+        clip = studio.generate("a paper boat", provider="dance2", duration=5).wait(60)
+        assert clip.facts.title == "Dance Two"
+        assert "dance2" in [row.name for row in studio.list_providers()]
+        assert studio.dance2.plan("a paper boat", duration=5).existing == clip
+
+
+def test_packages_are_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking which packages bring providers reads a file of each one installed: once in a kernel, not for every clip."""
+    looks = []
+    monkeypatch.setattr(providers, "entry_points", lambda **group: looks.append(group) or [])
+    providers._installed.cache_clear()
+    with vg.Studio(simulate=True, options={"aisphere": {}}) as studio:
+        for take in range(3):
+            studio.plan("a paper boat", provider="relaydance", duration=5, take=take + 1)
+            assert "relaydance" in providers.names()
+    providers._installed.cache_clear()
+    assert len(looks) == 1
