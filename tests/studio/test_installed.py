@@ -51,7 +51,7 @@ def test_a_package_adds_a_provider() -> None:
 
 
 def test_packages_are_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asking which packages bring providers reads a file of each one installed: once in a kernel, not for every clip."""
+    """Asking which packages bring providers reads a file of each one installed: once in a kernel, not for each clip."""
     looks = []
     monkeypatch.setattr(providers, "entry_points", lambda **group: looks.append(group) or [])
     providers._installed.cache_clear()
