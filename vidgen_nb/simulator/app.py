@@ -280,10 +280,11 @@ class Simulator:
         task = self._journal.book(dialect.TASK_ID.format(secrets.token_hex(16)), dialect.NAME, time.time(), ask, script)
         self.bill.append(task)
         visit.task_id, visit.note = task.id, "lost_reply" if script.lost_reply else ""
-        if not script.fail:
-            self._films.of(task.ask)
+        loop = asyncio.get_running_loop()
+        if not script.fail:  # while it queues, whoever asked has the machine to itself: the first card is being drawn
+            loop.call_later(task.moments(self.speed)[0] - time.time(), self._films.of, task.ask)
         if task.ask.callback_url:
-            callback = asyncio.get_running_loop().create_task(self._call_back(task, dialect))
+            callback = loop.create_task(self._call_back(task, dialect))
             self._callbacks.add(callback)
             callback.add_done_callback(self._callbacks.discard)
         return task
