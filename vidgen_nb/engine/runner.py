@@ -521,7 +521,9 @@ class Runner:
 
     def _publish(self, job: _Job, record: Record, saved: Record | None = None) -> None:
         with self._guard:
-            job.record = replace(record, reused=job.record.reused or record.reused)
+            if job.record.reused and not record.reused:
+                record = replace(record, reused=True)
+            job.record = record
             if saved is not None:
                 job.saved = saved
             listeners = list(job.listeners)
