@@ -15,7 +15,7 @@ from pydantic import Field
 from vidgen_nb.errors import Problem
 from vidgen_nb.providers import contract, wrapped
 from vidgen_nb.providers.contract import Flag, Image, Images, Integer, Model, Options, Reading, Refusal
-from vidgen_nb.records import Call, Json, Reply, Status, Warned
+from vidgen_nb.records import Call, Reply, Status, Warned
 
 NAME = "aioagi"
 TITLE = "AIOAGI"
@@ -227,12 +227,8 @@ def submit(request: Request, options: Options) -> Call:
 
 
 def read_submit(reply: Reply) -> Reading:
-    """The answer to `submit`. No task id where the reply speaks of an error: nothing then proves that a task exists."""
-    reading = read_poll(reply)
-    if not wrapped.success(reply.body) or (not reading.word and contract.dig(reply.body, "error")):
-        code, said = contract.error_words(reply)
-        return Reading(code=code, said=said)
-    return reading
+    """The answer to `submit`. No task id where the reply speaks of an error."""
+    return wrapped.read_accepted(reply, read_poll(reply))
 
 
 def poll(task: contract.Task, options: Options) -> Call:
@@ -255,28 +251,12 @@ def read_poll(reply: Reply) -> Reading:
 
     moxing.pro's `status_code` (202, 200 or 400 within one body) repeats the status word and is not read.
     """
-    places = wrapped.places(reply.body) if reply.ok else []
-    task_id = next((name for place in places for key in ("task_id", "id") if (name := wrapped.name(place, key))), "")
-    word = next((word for place in places if (word := contract.first(place, "status"))), "")
-    status = STATES.get(contract.plain(word))
-    about_a_task = any(contract.first(place, "task_id", "id") for place in places)
-    if not about_a_task and (status is Status.FAILED or not word):  # an error of the call must not end a task
-        code, said = contract.error_words(reply)
-        return Reading(code="" if wrapped.success({"code": code}) else code, said=said)
-    code, said = _failure(places) if status is Status.FAILED else ("", "")
-    progress = next((value for place in places if isinstance(value := place.get("progress"), str | int | float)), None)
-    # Only a success has an address: on a failure there may be an error's text in its place.
-    urls = contract.urls(reply.body, *URLS) if status is Status.SUCCEEDED else ()
-    return Reading(task_id, word, progress, urls, said, code)
+    return wrapped.read_task(reply, STATES, URLS, _why)
 
 
-def _failure(places: list[Mapping[str, Json]]) -> tuple[str, str]:
-    """Code and words of a failed task: the page's error_message first. They may be a vendor's error as JSON."""
-    paths = ("error_message", "error.message", "fail_reason", "error")
-    said = next(filter(None, (contract.first(place, *paths) for place in places)), contract.first(places[0], "message"))
-    code = next(filter(None, (contract.first(place, "error.code") for place in places)), "")
-    inner, said = contract.error_words(Reply(200, {"message": said}))
-    return inner or code, said
+def _why(told: wrapped.Places) -> str:
+    """The page's error_message first."""
+    return wrapped.words(told, "error_message", "error.message", "fail_reason", "error")
 
 
 def models(options: Options) -> Call:

@@ -517,12 +517,12 @@ _WRITERS = {"kling": _to_kling, "jimeng": _to_jimeng, "vidu": _to_vidu, "doubao"
 def read_submit(reply: Reply) -> Reading:
     """The answer to `submit`: today's, the bare task id of 2025, or Kling's own reply, which was handed on then.
 
-    No task id where the reply speaks of an error: nothing then proves that a task exists.
+    No task id where the reply speaks of an error.
     """
-    reading = read_poll(reply)
-    if not wrapped.success(reply.body) or (not reading.word and contract.dig(reply.body, "error")):
-        code, said = contract.error_words(reply)
-        return Reading(code=code, said=said)
+    task = read_poll(reply)
+    reading = wrapped.read_accepted(reply, task)
+    if reading is not task:
+        return reading
     return replace(reading, word=reading.word or contract.first(reply.body, "data.task_status"), cost=UNKNOWN_COST)
 
 
@@ -540,45 +540,32 @@ URLS += ("data.data.creations.0.url", "data.data.content.video_url")  # vidu, do
 
 def read_poll(reply: Reply) -> Reading:
     """The answer to `poll`: the gateway's wrapper, that of its Gemini channels, a flat task, or OpenAI's video."""
-    places = wrapped.places(reply.body) if reply.ok else []
-    task_id = next((name for place in places for key in ("task_id", "id") if (name := wrapped.name(place, key))), "")
-    word = next((word for place in places if (word := contract.first(place, "status"))), "")
-    status = STATES.get(contract.plain(word))
-    about_a_task = any(contract.first(place, "task_id", "id") for place in places)
-    if not about_a_task and (status is Status.FAILED or not word):  # an error of the call must not end a task
-        code, said = contract.error_words(reply)
-        return Reading(code="" if wrapped.success({"code": code}) else code, said=said)
-    code, said = _failure(places) if status is Status.FAILED else ("", "")
-    progress = next((value for place in places if isinstance(value := place.get("progress"), str | int | float)), None)
-    done = status is Status.SUCCEEDED  # until then an "address" is empty or, after a failure, the error's text
-    urls, paths = _videos(reply.body, task_id) if done else ((), ())
-    return Reading(task_id, word, progress, urls, said, code, _cost(reply.body) if done else UNKNOWN_COST, paths)
+    task = wrapped.read_task(reply, STATES, URLS, _why)
+    if STATES.get(contract.plain(task.word)) is not Status.SUCCEEDED:
+        return task
+    urls, paths = _videos(reply.body, task)
+    return replace(task, urls=urls, paths=paths, cost=_cost(reply.body))
 
 
-def _videos(body: Json, task_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _videos(body: Json, task: Reading) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Addresses of the videos, and paths at the base URL: sora's channel has no address, only the gateway's own proxy.
 
     The gateway writes that one with the ServerAddress of its settings, which need not be where it was reached.
     """
-    proxy = f"/v1/videos/{quote(task_id, safe='')}/content"
-    urls = contract.urls(body, *URLS)
-    if task_id and (any(urlsplit(url).path == proxy for url in urls) or (not urls and _is_openai(body))):
-        return (), (proxy,)
-    return urls, ()
+    proxy = f"/v1/videos/{quote(task.task_id, safe='')}/content"
+    proxied = any(urlsplit(url).path == proxy for url in task.urls) or (not task.urls and _is_openai(body))
+    return ((), (proxy,)) if task.task_id and proxied else (task.urls, ())
 
 
 def _is_openai(body: Json) -> bool:
     return contract.first(body, "object") == "video"
 
 
-def _failure(places: list[Mapping[str, Json]]) -> tuple[str, str]:
-    """Code and words of a failed task; without words of their own they stand where the URL would."""
+def _why(told: wrapped.Places) -> str:
+    """Without words of their own they stand where the URL would."""
     paths = ("fail_reason", "error.message", "error", "message", "result_url", "url")
-    words = (word for place in places for path in paths if (word := contract.first(place, path)))
-    said = next((word for word in words if not contract.urls({"url": word}, "url")), "")
-    code = next(filter(None, (contract.first(place, "error.code") for place in places)), "")
-    inner, said = contract.error_words(Reply(200, {"message": said}))
-    return inner or code, said
+    words = (word for place in told for path in paths if (word := contract.first(place, path)))
+    return next((word for word in words if not contract.urls({"url": word}, "url")), "")
 
 
 def _cost(body: Json) -> Cost:

@@ -15,7 +15,7 @@ from pydantic import Field
 from vidgen_nb.errors import Problem
 from vidgen_nb.providers import contract, wrapped
 from vidgen_nb.providers.contract import Audios, Flag, Image, Images, Integer, Model, Options, Reading, Refusal, Videos
-from vidgen_nb.records import Call, Json, MediaLimits, Medium, Reply, Status, Warned
+from vidgen_nb.records import Call, MediaLimits, Medium, Reply, Status, Warned
 
 NAME = "relaydance"
 TITLE = "RelayDance"
@@ -268,12 +268,8 @@ def submit(request: Request, options: Options) -> Call:
 
 
 def read_submit(reply: Reply) -> Reading:
-    """The answer to `submit`. No task id where the reply speaks of an error: nothing then proves that a task exists."""
-    reading = read_poll(reply)
-    if not wrapped.success(reply.body) or (not reading.word and contract.dig(reply.body, "error")):
-        code, said = contract.error_words(reply)
-        return Reading(code=code, said=said)
-    return reading
+    """The answer to `submit`. No task id where the reply speaks of an error."""
+    return wrapped.read_accepted(reply, read_poll(reply))
 
 
 def poll(task: contract.Task, options: Options) -> Call:
@@ -287,28 +283,11 @@ URLS = ("metadata.url", "data.metadata.url", "data.result_url", "result_url", "u
 
 def read_poll(reply: Reply) -> Reading:
     """The answer to `poll`, in the shape of RelayDance's page, of New API, of OpenAI, or a mixture of them."""
-    places = wrapped.places(reply.body) if reply.ok else []
-    task_id = next((name for place in places for key in ("task_id", "id") if (name := wrapped.name(place, key))), "")
-    word = next((word for place in places if (word := contract.first(place, "status"))), "")
-    status = STATES.get(contract.plain(word))
-    about_a_task = any(contract.first(place, "task_id", "id") for place in places)
-    if not about_a_task and (status is Status.FAILED or not word):  # an error of the call must not end a task
-        code, said = contract.error_words(reply)
-        return Reading(code="" if wrapped.success({"code": code}) else code, said=said)
-    code, said = _failure(places) if status is Status.FAILED else ("", "")
-    progress = next((value for place in places if isinstance(value := place.get("progress"), str | int | float)), None)
-    # On a failure the "address" may be the error's text.
-    urls = contract.urls(reply.body, *URLS) if status is Status.SUCCEEDED else ()
-    return Reading(task_id, word, progress, urls, said, code)
+    return wrapped.read_task(reply, STATES, URLS, _why)
 
 
-def _failure(places: list[Mapping[str, Json]]) -> tuple[str, str]:
-    """Code and words of a failed task. The words may be a vendor's error as JSON, which `error_words` opens."""
-    words = (contract.first(place, "fail_reason", "error.message", "error") for place in places)
-    said = next(filter(None, words), contract.first(places[0], "message"))
-    code = next(filter(None, (contract.first(place, "error.code") for place in places)), "")
-    inner, said = contract.error_words(Reply(200, {"message": said}))
-    return inner or code, said
+def _why(told: wrapped.Places) -> str:
+    return wrapped.words(told, "fail_reason", "error.message", "error")
 
 
 def models(options: Options) -> Call:
