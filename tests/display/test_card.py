@@ -132,7 +132,10 @@ def test_every_refusal_has_a_title_and_a_next_step(kind: str) -> None:
 
 @pytest.mark.parametrize(
     "reason",
-    ["media_expired", "no_media", "not_mp4", "media_refused", "task_not_found", "query_unverified", "deadline", "disk"],
+    [
+        *("media_expired", "broken_off", "no_media", "not_mp4", "media_refused"),
+        *("task_not_found", "query_unverified", "deadline", "disk"),
+    ],
 )
 def test_every_reason_to_be_stuck_has_words(reason: str) -> None:
     """Each says that resuming costs nothing, and how; a reason nobody thought of says that too."""

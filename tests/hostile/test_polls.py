@@ -24,7 +24,7 @@ import vidgen_nb as vg
 from vidgen_nb.engine import rules, runner, shelf, watch
 from vidgen_nb.records import Json, Record, Status
 
-from ..loopback import Answer, HangUp, Loopback, Say, Seen
+from ..loopback import Answer, HangUp, Loopback, Reset, Say, Seen
 from ..playing import (
     AISPHERE,
     CLIP,
@@ -343,6 +343,7 @@ STUCK: dict[str, Callable[[Provider], None]] = {
     "no_media": lambda provider: say(provider, provider.play.done("")),
     "deadline": lambda provider: say(provider, provider.running),
     "media_expired": lambda provider: serve(provider, Say(403)),
+    "broken_off": lambda provider: serve(provider, Reset()),
     "media_refused": lambda provider: say(provider, provider.play.done("http://10.0.0.1/m.mp4")),
     "not_mp4": lambda provider: serve(provider, Say(body=b"<html>log in")),
     "disk": lambda provider: say(provider, provider.done),

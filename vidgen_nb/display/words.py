@@ -101,6 +101,9 @@ STUCK: Mapping[str, Words] = {
         _ONCE,
         "`clip.resume()` asks {provider} for a fresh link.",
     ),
+    "broken_off": Words(
+        "Rendered, but not downloaded", "", _ONCE, "`clip.resume()` asks {provider} again and begins anew."
+    ),
     "no_media": Words(
         "Finished, but without a video",
         "{provider} reports success and names no video.",

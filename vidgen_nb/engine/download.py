@@ -35,6 +35,10 @@ class Trouble(Exception):
     """The network broke off, or gave something that is not the whole clip: worth another try."""
 
 
+class TooLarge(Trouble):
+    """More than MAX_BYTES came, or were announced."""
+
+
 class LinkExpired(Exception):
     """403, 404 or 410: the link has died, and the task can be asked for a fresh one."""
 
@@ -147,7 +151,7 @@ def _receive(wire: Wire, gateway: Gateway, url: str, temporary: Path, allowed: C
                 length = response.headers.get("content-length", "")
                 haul.total = int(length) if length.isdigit() else None
                 if (haul.total or 0) > MAX_BYTES:
-                    raise Trouble(f"the file is larger than {MAX_BYTES >> 30} GiB")
+                    raise TooLarge(f"the file is larger than {MAX_BYTES >> 30} GiB")
                 with _disk():
                     file = temporary.open("wb")
                 try:
@@ -178,7 +182,7 @@ def _save(body: Iterator[bytes], file: BinaryIO, haul: _Haul) -> "_Body":
         digest.update(chunk)
         haul.done += len(chunk)
         if haul.done > MAX_BYTES:
-            raise Trouble(f"the file is larger than {MAX_BYTES >> 30} GiB")
+            raise TooLarge(f"the file is larger than {MAX_BYTES >> 30} GiB")
     haul.began = None
     with _disk():
         file.flush()
@@ -310,4 +314,4 @@ def _public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 
 
 def _behind_proxy(scheme: str, host: str) -> bool:
-    return scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(host)
+    return not {scheme, "all"}.isdisjoint(urllib.request.getproxies()) and not urllib.request.proxy_bypass(host)

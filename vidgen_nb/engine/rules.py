@@ -33,6 +33,7 @@ LONGEST_RETRY_AFTER = 60.0  # seconds: a longer wait is the person's decision
 MISSES = 3  # in a row, over MISSES_SPAN seconds, before a task counts as gone
 MISSES_SPAN = 300.0
 FRESH_LINKS = 3  # how often an expired media link is asked for anew
+LARGE_BODIES = 3  # how often a download that is too large is begun anew
 _MOST_WORDS = 100_000  # characters of a message, or of an answer that is no JSON, to find a few words in
 MOST_SAID = 4000  # characters of a provider's own words which are kept; a message can be as long as a whole answer
 _TASK_ID = re.compile(r"[\w:.\-]{1,128}", re.ASCII)
@@ -258,6 +259,8 @@ class Patience:
     missed_since: float | None = None  # age of the task at the first of them
     lacking_since: float | None = None  # age at the first success without a URL
     links: int = 0  # media links that had expired
+    hauls: int = 0  # downloads that broke off
+    hauled_since: float | None = None  # age at the first of them
     retry_after: float | None = None
 
 
@@ -378,6 +381,21 @@ def _missing(
         hint = "Check its console, the key and the base URL, then clip.resume(): it costs nothing."
         return Absorbed(stuck("task_not_found", message, now, hint), missed)
     return Absorbed({}, missed)
+
+
+def broken_off(
+    record: Record, patience: Patience, why: str, *, too_large: bool, now: float, age: float, timing: Timing
+) -> Absorbed:
+    """Take in a download that broke off: tried again, more and more slowly, but neither for ever nor 2 GiB at a time.
+
+    The polls in between go well, so that only the downloads themselves can be counted.
+    """
+    since = patience.hauled_since if patience.hauled_since is not None else age
+    hauls = patience.hauls + 1
+    tried = replace(patience, hauls=hauls, hauled_since=since, trouble=hauls)
+    if age - since >= timing.deadline or (too_large and hauls > LARGE_BODIES):
+        return Absorbed(stuck("broken_off", f"the download broke off, {hauls} times by now: {why}", now), tried)
+    return Absorbed({"unreachable_since": record.unreachable_since or now}, tried)
 
 
 def _percent(value: object) -> float | None:

@@ -417,7 +417,6 @@ class Runner:
     async def _bring_home(self, job: _Job, urls: tuple[str, ...]) -> float:
         """Download a finished task's videos. Gives the seconds until the task is asked again, should that be needed."""
         values: dict[str, Any] = {}
-        trouble = replace(job.patience, trouble=job.patience.trouble + 1)
         urls = tuple(job.gateway.base_url + url if url.startswith("/") else url for url in urls)
         try:
             async with self._downloads:
@@ -429,9 +428,12 @@ class Runner:
                     "media_expired", "the link to the video expired before the file was whole", time.time()
                 )
         except download.Trouble as error:
-            job.patience = trouble
             _log.debug("download of %s: %s", job.record.id, error)
-            values = {"unreachable_since": job.record.unreachable_since or time.time()}
+            large, age = isinstance(error, download.TooLarge), job.watch.age(job.record)
+            broken = rules.broken_off(
+                job.record, job.patience, str(error), too_large=large, now=time.time(), age=age, timing=self.timing
+            )
+            values, job.patience = broken.values, broken.patience
         except download.AddressRefused as error:
             hint = "If you trust that host: Studio(allow_media_hosts=[…]), then clip.resume()."
             values = rules.stuck("media_refused", f"the video was not fetched: {error}", time.time(), hint)

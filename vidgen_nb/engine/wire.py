@@ -77,7 +77,11 @@ class Wire:
     async def submit(self, gateway: Gateway, call: Call) -> Outcome:
         """Send a POST, once. Never raises for what the network or the other side does."""
         evidence = _Evidence()
-        async with self._client(gateway.base_url, fresh=True) as client:
+        try:
+            client = self._client(gateway.base_url, fresh=True)
+        except _Unusable as unusable:
+            return Outcome("not_sent", None, str(unusable))
+        async with client:
             try:
                 request = self._request(client, gateway, call, self._timing.submit)
             except (TypeError, ValueError, httpx.InvalidURL):  # nothing was handed to a connection yet
@@ -87,9 +91,12 @@ class Wire:
 
     async def ask(self, gateway: Gateway, call: Call) -> Outcome:
         """Send a GET; repeating it costs nothing, so the connection is kept and the caller may try again."""
-        async with self._kept_client(gateway) as client:
-            request = self._request(client, gateway, call, self._timing.poll)
-            return await self._exchange(client, gateway, request, _Evidence(), self._timing.poll)
+        try:
+            async with self._kept_client(gateway) as client:
+                request = self._request(client, gateway, call, self._timing.poll)
+                return await self._exchange(client, gateway, request, _Evidence(), self._timing.poll)
+        except _Unusable as unusable:
+            return Outcome("lost", None, str(unusable))
 
     @contextlib.contextmanager
     def stream(self, url: str, key_for: Gateway | None, admit: Admit | None, line: "Line") -> Iterator[httpx.Response]:
@@ -117,6 +124,8 @@ class Wire:
                     yield response
                 finally:
                     response.close()
+        except _Unusable as unusable:
+            broken = str(unusable)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
             broken = _words(error)
         finally:
@@ -184,18 +193,41 @@ class Wire:
 
     def _client(self, url: str, *, fresh: bool) -> httpx.AsyncClient:
         """An HTTP/1.1 client. The environment's proxies count, but never for this machine's own loopback."""
-        if self._tls is None:
-            self._tls = httpx.create_ssl_context()
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=0 if fresh else 1)
-        return httpx.AsyncClient(verify=self._tls, http2=False, limits=limits, trust_env=not _is_loopback(url))
+        with _set_up():
+            return httpx.AsyncClient(verify=self._trust(), http2=False, limits=limits, trust_env=not _is_loopback(url))
 
     def _blocking_client(self, url: str) -> httpx.Client:
         """The same for a thread that waits for each byte, which takes half of the time; its connection is not kept."""
-        if self._tls is None:
-            self._tls = httpx.create_ssl_context()
-        client = httpx.Client(verify=self._tls, http2=False, trust_env=not _is_loopback(url))
+        with _set_up():
+            client = httpx.Client(verify=self._trust(), http2=False, trust_env=not _is_loopback(url))
         client.event_hooks = {"response": [_keep_location]}
         return client
+
+    def _trust(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = httpx.create_ssl_context()
+        return self._tls
+
+
+class _Unusable(Exception):
+    """What the environment sets for connections cannot be used, so that none can be made. Says what it is."""
+
+
+@contextlib.contextmanager
+def _set_up() -> Iterator[None]:
+    """Turn what stops a client from being made into words; httpx's own may quote a proxy's address."""
+    wrong = ""
+    try:
+        yield
+    except ImportError:
+        wrong = "the environment sets a SOCKS proxy, which needs: pip install httpx[socks]"
+    except OSError:
+        wrong = "the certificates that the environment names (SSL_CERT_FILE, SSL_CERT_DIR) cannot be read"
+    except (ValueError, httpx.InvalidURL):
+        wrong = "the environment's proxy (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) is none that can be used"
+    if wrong:
+        raise _Unusable(wrong)
 
 
 def _keep_location(response: httpx.Response) -> None:

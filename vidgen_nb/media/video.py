@@ -147,6 +147,8 @@ def _picture_track(container: InputContainer) -> VideoStream:
     if not container.streams.video:
         raise MediaRefused("It has no picture track.", hint="Give another file.")
     track = container.streams.video[0]
+    if track.codec_context is None:  # damaged, or made with a codec which this FFmpeg does not have
+        raise MediaRefused("Its picture track cannot be decoded here.", hint="Give another file.")
     track.thread_type = "AUTO"
     return track
 
