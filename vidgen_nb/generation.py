@@ -292,8 +292,14 @@ class Generation:
         }
 
         def do() -> None:
-            with suppress(VidgenError):
+            try:
                 deeds[action]()
+            except VidgenError as error:
+                said = error
+            else:
+                return
+            with suppress(VidgenError):
+                self._studio.answer(self.record, f"{said.message} {said.hint}")
 
         if action in deeds:  # in a thread of its own: a busy kernel must not keep a button waiting
             threading.Thread(target=do, name=f"vidgen_nb-{action}", daemon=True).start()

@@ -129,6 +129,7 @@ class Ledger:
                 self._db = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
                 undo.callback(self._db.close)
                 self._db.row_factory = sqlite3.Row
+                self._place = _place_of(self.path)
                 self._prepare()
                 self.owner = Owner(home / "run")
                 undo.pop_all()
@@ -145,10 +146,10 @@ class Ledger:
     def by_identity(self, identity: str) -> Record | None:
         return self._one("SELECT * FROM generations WHERE identity = ?", identity)
 
-    def by_task(self, provider: str, origin: str, task_id: str) -> Record | None:
-        return self._one(
-            "SELECT * FROM generations WHERE provider = ? AND origin = ? AND task_id = ?", provider, origin, task_id
-        )
+    def by_task(self, provider: str, origin: str, task_id: str, *, besides: str = "") -> Record | None:
+        """The row which has that task, or holds its id for a candidate; `besides` is one that is not meant."""
+        wanted = "provider = ? AND origin = ? AND task_id = ? AND id != ?"
+        return self._one(f"SELECT * FROM generations WHERE {wanted}", provider, origin, task_id, besides)
 
     def unfinished(self) -> list[Record]:
         """Rows that `resume()` is about, oldest first: submitting, queued, running, downloading, stuck."""
@@ -256,6 +257,7 @@ class Ledger:
             if row is None:
                 if allow is not None:
                     allow(db)
+                self._check_place()
                 fresh = replace(wanted, owner=self.owner.id, revision=1)
                 db.execute(f"INSERT INTO generations {_VALUES}", _row_of(fresh))
                 self._event(db, fresh, "intended")
@@ -330,14 +332,16 @@ class Ledger:
         """The row, after what its owner's death means for it: whoever died while sending leaves an unknown outcome."""
         if record.status is not Status.SUBMITTING or self.owner_lives(record):
             return record
+        values: dict[str, Any] = {"answered": now, "updated": now}
         if record.step == "sending":
             failure = Failure(
                 "SubmitUnknown", "The kernel ended while the request was under way. Charged once or not at all."
             )
-            return self._swap(db, record, {"status": Status.UNKNOWN, "error": failure, "answered": now, "updated": now})
-        failure = Failure("NotSent", "The kernel ended before anything was sent.")
-        ended = {"status": Status.REFUSED, "error": failure, "answered": now, "finished": now, "updated": now}
-        return self._swap(db, record, ended)
+            values |= {"status": Status.UNKNOWN, "error": failure}
+        else:
+            failure = Failure("NotSent", "The kernel ended before anything was sent.")
+            values |= {"status": Status.REFUSED, "error": failure, "finished": now}
+        return self._swap(db, record, values | unknown_still(record, values))
 
     def bury(self, now: float) -> None:
         """Give every row whose process died while submitting its honest status: unknown, or refused if never sent.
@@ -354,6 +358,8 @@ class Ledger:
         new = replace(record, **values, revision=record.revision + 1)
         if new.status is not record.status and new.status not in MOVES[record.status]:
             raise ValueError(f"{record.id} may not go from {record.status} to {new.status}")
+        if new.status is Status.SUBMITTING:
+            self._check_place()
         names = [name for name in values if name in _COLUMNS]
         sets = ", ".join(f"{name} = ?" for name in [*names, "folded", "revision"])
         cells = [*(_cell(name, getattr(new, name)) for name in names), _folded(new), new.revision]
@@ -377,6 +383,12 @@ class Ledger:
         )
 
     # the file
+    def _check_place(self) -> None:
+        """Whether a row that is about to allow a POST will be found again: a home can be moved or deleted meanwhile."""
+        if _place_of(self.path) != self._place:
+            hint = "Put it back, or restart the kernel to use another home: what was asked for is in the old one."
+            raise _Unusable("was moved or deleted while it was in use", hint)
+
     def _prepare(self) -> None:
         db = self._db
         version = _fit(db)
@@ -400,8 +412,9 @@ class Ledger:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._db.execute("BEGIN IMMEDIATE")
         try:
+            # in here: whoever loses patience while it waits interrupts it, and would leave the ledger locked
+            self._db.execute("BEGIN IMMEDIATE")
             yield self._db
             self._db.execute("COMMIT")
         except BaseException:
@@ -480,6 +493,35 @@ class _Unusable(Exception):
     def __init__(self, what: str, hint: str) -> None:
         super().__init__(what)
         self.what, self.hint = what, hint
+
+
+def unknown_still(record: Record, ended: Mapping[str, Any]) -> dict[str, Any]:
+    """The values by which a submission that ended proves less than it seems to: nothing, in the most cases.
+
+    Where `record` is one that a person allowed beside an unknown one (its POST is not the first: it was `sent` before),
+    the proof that nothing came of it leaves that one as it was.
+    """
+    if record.sent is None or ended["status"] is not Status.REFUSED:
+        return {}
+    proof = ended["error"]
+    message = f"{proof.message} What became of the request that was sent before is as unknown as it was."
+    error = replace(proof, kind="SubmitUnknown", message=message, hint="", retry_at=None)
+    return {
+        "status": Status.UNKNOWN,
+        "error": error,
+        "finished": None,
+        "sent": record.sent,
+        "doubts": record.doubts - 1,
+    }
+
+
+def _place_of(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another one of its name; None where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _inspect(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Orders: from what a person asked for to a row in the ledger, its one POST, and the clip that comes of it."""
 
 import secrets
+import sqlite3
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -12,10 +13,10 @@ from vidgen_nb.answers import Plan
 from vidgen_nb.asking import Asked, ask
 from vidgen_nb.engine.loop import result_of
 from vidgen_nb.engine.wire import Gateway
-from vidgen_nb.errors import InvalidRequest
+from vidgen_nb.errors import InvalidRequest, VidgenError
 from vidgen_nb.generation import Generation
 from vidgen_nb.media.redact import addresses
-from vidgen_nb.providers.contract import Found, aliases
+from vidgen_nb.providers.contract import Listing, aliases
 from vidgen_nb.purse import Leave
 from vidgen_nb.records import SIMULATED_COST, UNKNOWN_COST, Cost, Json, Record, Status, Warned
 
@@ -77,7 +78,7 @@ class Orders:
         clip, submission = self.begin(order)
         if submission is not None:
             result_of(submission)
-        elif clip.status is Status.SUBMITTING:
+        if clip.status is Status.SUBMITTING:
             result_of(self._studio.runner.answered(clip.id))
         return _raised(clip)
 
@@ -87,17 +88,26 @@ class Orders:
         gateway = studio.gateways.to(order.provider)
         asked = self.asked(gateway, order)
         row = studio.ledger.by_identity(asked.identity)
-        if row is None or row.status is Status.REFUSED:
+        shut: VidgenError | None = None
+        try:
             studio.purse.open(gateway.provider, gateway.key)
+        except VidgenError as error:
+            shut = error  # said where it would be ours to send: a replay needs no leave
+        # whoever submits it just now may die, and then it is ours too
+        if shut is None and (row is None or row.status in {Status.REFUSED, Status.SUBMITTING}):
             asked.kept(studio.home)
         wanted = self.row(gateway, asked, order.parent)
-        row, mine = studio.ledger.intend(wanted, studio.purse.guard(wanted.cost, order.leave))
-        clip = studio.clip_of(row)
-        if not mine:
+        guard = studio.purse.guard(wanted.cost, order.leave)
+
+        def allow(db: sqlite3.Connection) -> None:
+            if shut is not None:
+                raise shut
+            guard(db)
+
+        row, submission = studio.runner.submit(wanted, gateway, asked.call, allow)
+        if submission is None:
             self._join(row)
-            return clip, None
-        studio.runner.hold(row, gateway)
-        return clip, studio.runner.submit(row.id, asked.call)
+        return studio.clip_of(row), submission
 
     def plan(self, order: Order) -> Plan:
         """What `generate` would send; what a budget would refuse is a warning."""
@@ -121,7 +131,7 @@ class Orders:
         )
 
     # ── for those who rescue an unknown outcome ───────────────────────────────
-    def search(self, record: Record) -> list[Found] | None:
+    def search(self, record: Record) -> Listing | None:
         """The provider's tasks, to find a lost submission among them; None where its answer is no whole list."""
         gateway = self._studio.gateways.of(record)
         spec: Any = gateway.provider  # `search` and `read_search` are optional in the contract
@@ -129,21 +139,20 @@ class Orders:
         plain = {"parameters": addresses(dict(order.parameters)), "extra": addresses(order.extra)}
         asked = self.asked(gateway, replace(order, **plain))
         reply = self._studio.runner.ask(gateway, spec.search(asked.request, gateway.options), spec.TITLE)
-        found: list[Found] | None = spec.read_search(reply)
+        found: Listing | None = spec.read_search(reply)
         return found
 
     def resubmit(self, record: Record) -> None:
         """Send the POST of an unknown submission once more: only a person may ask for that."""
         studio = self._studio
         gateway = studio.gateways.of(record)
+        studio.runner.hold(record, gateway)
         asked = self.asked(gateway, _as_written(record))
         studio.purse.open(gateway.provider, gateway.key)
         cost = self._estimate(gateway, asked)
         allow = studio.purse.guard(cost, Leave({}, unknown=True))
-        fresh: dict[str, Any] = {"step": "intended", "error": None, "sent": None, "answered": None, "task_id": ""}
-        fresh |= {"cost": cost, "doubts": record.doubts + 1}  # the first submission may have been charged for all that
-        studio.decide(record, allow=allow, was=Status.UNKNOWN, status=Status.SUBMITTING, **fresh)
-        result_of(studio.runner.submit(record.id, asked.call))
+        # the first submission may have been charged for all that
+        result_of(studio.runner.submit_again(record.id, asked.call, allow, cost=cost, doubts=record.doubts + 1))
         _raised(studio.clip_of(record))
 
     # ── the parts of an order ─────────────────────────────────────────────────

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -16,6 +17,7 @@ from vidgen_nb import providers, settings
 from vidgen_nb.answers import Catalogue, History, Later, Plan, Prices, Providers, Spend
 from vidgen_nb.axes import spread
 from vidgen_nb.engine import download, shelf
+from vidgen_nb.engine.loop import result_of
 from vidgen_nb.engine.runner import Runner
 from vidgen_nb.errors import InvalidRequest, MissingKey, Problem, VidgenError, frameless
 from vidgen_nb.gateways import Gateways, facts_of
@@ -252,8 +254,7 @@ class Studio:
         self.purse.open(gateway.provider, gateway.key)
 
     def enrol(self, run: SweepRun) -> None:
-        """Let a sweep run until this Studio closes; the parts which its thread will share are made before it starts."""
-        self.ledger, self.runner  # noqa: B018
+        """Let a sweep run until this Studio closes."""
         self._sweeps.add(run)
 
     def dismiss(self, run: SweepRun) -> None:
@@ -475,14 +476,15 @@ class Studio:
 
     def go_on(self, record: Record) -> None:
         """Bring an accepted generation home: claims its row if nobody has it, asks the provider; free."""
-        gateway = self.gateways.of(record)
-        self.ledger  # noqa: B018 (says so if this Studio is closed)
-        record = self.runner.hold(record, gateway)
-        if record.status is Status.STUCK:
-            going = Status.RUNNING if record.started else Status.QUEUED
-            self.runner.move(record.id, status=going, reason="", error=None, finished=None).result()
-        if not record.status.settled or record.status is Status.STUCK:
-            self.runner.follow(record.id, anew=record.status is Status.STUCK)
+        record = self.runner.hold(record, self.gateways.of(record))
+        stuck = record.status is Status.STUCK
+        if stuck:
+            going: dict[str, Any] = {"status": Status.RUNNING if record.started else Status.QUEUED}
+            going |= {"reason": "", "error": None, "finished": None}
+            with suppress(InvalidRequest):  # another kernel goes on with it, or has brought it home
+                self.decide(record, was=Status.STUCK, **going)
+        if stuck or not record.status.settled:
+            self.runner.follow(record.id, anew=stuck)
 
     def check(self, record: Record) -> None:
         gateway = self.gateways.of(record)
@@ -492,12 +494,19 @@ class Studio:
     def decide(self, record: Record, **values: Any) -> None:
         """Write a person's decision over a generation."""
         self.runner.hold(record, self.gateways.of(record))
-        self.runner.move(record.id, **values).result()
+        result_of(self.runner.move(record.id, **values))
+
+    def answer(self, record: Record, words: str) -> None:
+        """Say on a clip that waits for a person what came of a button, where that changed nothing."""
+        error = record.error
+        if record.status in {Status.UNKNOWN, Status.STUCK} and error is not None and error.message not in words:
+            message = f"{words}{_BEFORE}{error.message.rpartition(_BEFORE)[2]}"
+            self.decide(record, was=record.status, error=replace(error, message=message))
 
     def opine(self, record: Record, **values: Any) -> None:
         """Write down what a person thinks of a clip; it takes no gateway, which an imported clip may not have here."""
-        if (runner := self.__dict__.get("runner")) is not None and runner.holds(record.id):
-            runner.move(record.id, **values).result()
+        if "_runner" in self.__dict__ and self.runner.holds(record.id):
+            result_of(self.runner.move(record.id, **values))
         else:
             self.clip_of(self.ledger.amend(record, **values))
 
@@ -544,12 +553,12 @@ class Studio:
 
     # ── for Generation ────────────────────────────────────────────────────────
     def record_of(self, row: Record) -> Record:
-        runner = self.__dict__.get("runner")
+        runner = self.__dict__.get("_runner")
         return runner.record(row.id, row) if runner is not None else row
 
     @property
     def inside_loop(self) -> bool:
-        runner = self.__dict__.get("runner")
+        runner = self.__dict__.get("_runner")
         return runner is not None and runner.inside
 
     def settled(self, row: Record, *, person: bool = False) -> "Future[Record]":
@@ -558,7 +567,7 @@ class Studio:
             future: Future[Record] = Future()
             future.set_result(record)
             return future
-        if self._closed or self._forked or not self.runner.follows(row.id):
+        if not self.runner.follows(row.id):
             self.go_on(record)
         return self.runner.settled(row.id, person=person)
 
@@ -599,7 +608,17 @@ class Studio:
             raise VidgenError("This Studio is closed. Nothing was sent.", hint="vg.setup() gives an open one.")
         if self._forked:
             raise VidgenError("This Studio belongs to the process that was forked. Nothing was sent.", hint=_AFTER_FORK)
-        return self._ledger
+        with self._lock:  # two threads must not make two of it
+            return self._ledger
+
+    @property
+    def runner(self) -> Runner:
+        """The engine, started when first needed. Raises as `ledger` does."""
+        ledger = self.ledger
+        with self._lock:
+            if "_runner" not in self.__dict__:
+                self._runner = Runner(ledger, self._timing, allowed_hosts=self._allow_media_hosts)
+            return self._runner
 
     @property
     def _forked(self) -> bool:
@@ -631,10 +650,6 @@ class Studio:
         return PriceList(self.ledger)
 
     @cached_property
-    def runner(self) -> Runner:
-        return Runner(self.ledger, self._timing, allowed_hosts=self._allow_media_hosts)
-
-    @cached_property
     def _simulator(self) -> "Simulator":
         from vidgen_nb.simulator.app import Simulator
 
@@ -647,7 +662,8 @@ class Studio:
 
     def _simulated_url(self, name: str) -> str:
         self.ledger  # noqa: B018 (says so if this Studio is closed)
-        return self._simulator.url(name)
+        with self._lock:
+            return self._simulator.url(name)
 
     def close(self) -> None:
         """Detach: nothing of this Studio runs on. What is at the providers does; `vg.resume()` brings it home."""
@@ -661,7 +677,7 @@ class Studio:
         for shown in ("vidgen_nb.display.live", "vidgen_nb.display.sweep_live"):
             if shown in sys.modules:
                 sys.modules[shown].close_all()
-        for name, end in (("runner", "close"), ("_simulator", "stop"), ("_ledger", "close")):
+        for name, end in (("_runner", "close"), ("_simulator", "stop"), ("_ledger", "close")):
             if name in self.__dict__:
                 getattr(self.__dict__[name], end)()
 
@@ -683,6 +699,7 @@ class Studio:
         return (self.home / settings.LEDGER).is_file()
 
 
+_BEFORE = " Before that: "  # a card has room for a few words, and the newest matter most
 _AFTER_FORK = "In a forked process use the functions of vg, vg.resume(id) for a clip, or a Studio made there."
 
 

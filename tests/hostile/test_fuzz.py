@@ -23,8 +23,8 @@ def holds(spec: Any, reply: Reply) -> None:
     contract.refusal_kind(spec, reply)
     if hasattr(spec, "read_models"):
         assert all(model.name for model in spec.read_models(reply))
-    if hasattr(spec, "read_search"):
-        for found in spec.read_search(reply) or ():
+    if hasattr(spec, "read_search") and (listing := spec.read_search(reply)) is not None:
+        for found in listing.tasks:
             assert found.task_id
             assert found.asked.keys() <= spec.Request.model_fields.keys()
     for reading in (spec.read_submit(reply), spec.read_poll(reply)):

@@ -1,6 +1,7 @@
 """AiToEarn, the replies: every documented shape."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,7 @@ def test_each_sample_is_read_as_documented(path: Path) -> None:
         return
     if sample["request"] == "search":
         found = aitoearn.read_search(reply)
-        tasks = [{"task_id": x.task_id, "submitted": x.submitted, "asked": x.asked} for x in found or ()]
-        assert (tasks if found is not None else None) == expected["found"]
+        assert (None if found is None else [asdict(task) for task in found.tasks]) == expected["found"]
         return
     reading = (aitoearn.read_submit if sample["request"] == "submit" else aitoearn.read_poll)(reply)
     assert reading.urls == ((expected["url"],) if "url" in expected else ())
@@ -215,7 +215,7 @@ def test_a_task_that_was_found_speaks_our_vocabulary() -> None:
     mine = {"image": MINE, "images": [MINE], "videos": [MINE], "audios": [MINE], "videoUrl": MINE}
     found = aitoearn.read_search(listed([row(1, "2026-06-01T10:00:00.250+02:00", **asked, **mine)]))
     ours = {"model": "m", "prompt": "p", "duration": 6, "aspect_ratio": "16:9", "resolution": "480p", "group_id": "g"}
-    assert found == [contract.Found("t1", 1780300800.25, ours)]
+    assert found == contract.Listing((contract.Found("t1", 1780300800.25, ours),))
     assert ours.keys() <= aitoearn.Request.model_fields.keys()
 
 
@@ -225,13 +225,15 @@ def test_a_task_that_was_found_speaks_our_vocabulary() -> None:
 def test_a_time_that_is_none(at: Json) -> None:
     """Of a task without a readable time it is not known when it was submitted: it is not left out for that."""
     found = aitoearn.read_search(listed([{**row(1), "submittedAt": at}]))
-    assert [task.submitted for task in found or ()] == [None]
+    assert found is not None
+    assert [task.submitted for task in found.tasks] == [None]
 
 
 def test_the_first_year_of_all() -> None:
     """The earliest time that can be written is no crash."""
     found = aitoearn.read_search(listed([row(1, "0001-01-01T00:00:00+14:00")]))
-    assert [task.submitted for task in found or ()] == [-62135647200.0]
+    assert found is not None
+    assert [task.submitted for task in found.tasks] == [-62135647200.0]
 
 
 @pytest.mark.parametrize(
@@ -259,9 +261,12 @@ def test_a_list_to_which_nobody_can_point(reply: Reply) -> None:
 
 
 def test_the_newest_thousand() -> None:
-    """A full page of a longer list is enough where it shows itself to be newest first."""
+    """A full page of a longer list is whole as far back as it goes, where it shows itself to be newest first."""
     rows = [row(number, f"2026-06-01T{23 - number // 60:02}:{59 - number % 60:02}:00Z") for number in range(1000)]
-    assert len(aitoearn.read_search(listed(rows, total=5000)) or ()) == 1000
+    found = aitoearn.read_search(listed(rows, total=5000))
+    assert found is not None
+    assert len(found.tasks) == 1000
+    assert found.since == found.tasks[-1].submitted
 
 
 # ── the catalogue ─────────────────────────────────────────────────────────────

@@ -1,5 +1,6 @@
 """AiToEarn can be searched: reconcile() in all its branches, on the documented list."""
 
+import threading
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,7 @@ from vidgen_nb.records import Status
 
 from ..loopback import Answer, HangUp, Loopback, Say
 from ..playing import AITOEARN, TASK, Provider
+from .test_submit import cut_after_the_id
 
 ASKED = {**AITOEARN.request, "prompt": "a paper boat in the rain, slow dolly-in", "model": "seedance-2-fast-beta"}
 
@@ -61,12 +63,82 @@ def test_the_only_match_is_adopted(lost: vg.Generation, provider: Provider, serv
     assert len(server.posts) == 1
 
 
-@pytest.mark.parametrize("told", [f"  {ASKED['prompt']} ", ASKED["prompt"][:20]], ids=["trimmed", "cut off"])
-def test_a_prompt_that_the_server_shortened_is_ours(told: str, lost: vg.Generation, provider: Provider) -> None:
-    """A server may trim or cut the prompt it repeats."""
-    provider.listed = [listing(task(prompt=told))]
-    assert lost.reconcile().status.open
-    assert lost.task_id == TASK
+def test_a_prompt_that_the_server_trimmed_is_ours(lost: vg.Generation, provider: Provider) -> None:
+    """White space around it makes no other prompt."""
+    provider.listed = [listing(task(prompt=f"  {ASKED['prompt']} "))]
+    assert lost.reconcile().task_id == TASK
+
+
+def test_the_beginning_of_a_prompt_may_be_anybodys(lost: vg.Generation, provider: Provider) -> None:
+    """It is shown, and not taken: it may be another clip, whose prompt was shorter."""
+    provider.listed = [listing(task(prompt=ASKED["prompt"][:20]))]
+    with pytest.raises(vg.SubmitUnknown, match=TASK):
+        lost.reconcile()
+    assert lost.status is Status.UNKNOWN
+
+
+def test_a_task_that_two_lost_clips_could_have(lost: vg.Generation, provider: Provider, studio: vg.Studio) -> None:
+    """Where a length was left to the server, its task looks like that of a clip which asked for it: nobody just takes
+    it, else the other one would be paid for twice. Of two takes of one request either may have it.
+    """
+    provider.submits = [HangUp()]
+    with pytest.raises(vg.SubmitUnknown) as raised:
+        studio.generate(**{name: value for name, value in ASKED.items() if name != "duration"})
+    provider.listed = [listing(task())]
+    for clip in (lost, raised.value.generation):
+        with pytest.raises(vg.SubmitUnknown, match=TASK):
+            clip.reconcile()
+    raised.value.generation.resolve(not_billed=True)
+    with pytest.raises(vg.SubmitUnknown) as raised:
+        studio.generate(**ASKED, take=2)
+    assert raised.value.generation.reconcile().task_id == TASK
+    assert lost.status is Status.UNKNOWN
+
+
+def test_an_id_out_of_a_broken_answer_is_found(
+    provider: Provider, studio: vg.Studio, server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row's own candidate is no other clip's task: it is adopted, and never taken for one that is not there."""
+    monkeypatch.setattr(rescue, "SETTLED_AFTER", 0.0)
+    provider.submits = [cut_after_the_id(AITOEARN)]
+    provider.polls = [Say(500)]
+    with pytest.raises(vg.SubmitUnknown) as raised:
+        studio.generate(**ASKED)
+    clip = raised.value.generation
+    assert clip.task_id == TASK
+    provider.listed = [listing(task())]
+    provider.polls = [provider.done]
+    assert clip.reconcile().wait(20).task_id == TASK
+    assert len(server.posts) == 1
+
+
+def test_a_list_that_does_not_go_back_so_far_proves_nothing(
+    lost: vg.Generation, provider: Provider, server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest thousand of an account in which more was made since: it stays unknown."""
+    monkeypatch.setattr(rescue, "SETTLED_AFTER", 0.0)
+    provider.listed = [
+        listing(*[task(f"new{n}", ago=-3600 - n, prompt="a fox") for n in range(999, -1, -1)], total=2000)
+    ]
+    with pytest.raises(vg.SubmitUnknown, match="no longer lists"):
+        lost.reconcile()
+    assert lost.status is Status.UNKNOWN
+    assert len(server.posts) == 1
+
+
+def test_what_a_search_found_stands_on_the_card(lost: vg.Generation, provider: Provider, studio: vg.Studio) -> None:
+    """A button raises nothing: where it changed nothing, the card says why, and the newest first."""
+    for answer, words in ((listing(task("twin_1"), task("twin_2")), "twin_1, twin_2"), (listing(), "no such task yet")):
+        provider.listed = [answer]
+        told = threading.Event()
+        stop = lost.watch(lambda record, told=told, words=words: told.set() if words in record.error.message else None)
+        lost.act("reconcile")
+        assert told.wait(20)
+        stop()
+        assert words in studio.bundle(lost)["text/html"]
+        assert str(lost.error).startswith("AiToEarn")
+    assert "twin_1" not in str(lost.error)
+    assert "connection was closed" in str(lost.error)
 
 
 def test_a_task_of_the_ledger_is_not_taken(

@@ -153,12 +153,17 @@ class Governors:
 
     def __init__(self) -> None:
         self._all: dict[tuple[str, bytes], Governor] = {}
+        self._closed = False
 
     def of(self, gateway: Gateway) -> Governor:
         key = gateway.key.fingerprint if gateway.key is not None else b""
-        return self._all.setdefault((gateway.origin, key), Governor())
+        governor = self._all.setdefault((gateway.origin, key), Governor())
+        if self._closed:
+            governor.submits.close()
+        return governor
 
     def close(self) -> None:
         """Let nobody submit any more who has not begun to."""
+        self._closed = True
         for governor in self._all.values():
             governor.submits.close()

@@ -225,12 +225,15 @@ CLOCK_SKEW = 120.0  # seconds by which the provider's clock may differ from ours
 SETTLED_AFTER = 600.0  # seconds after the window closed: what is not in the provider's list by then was never accepted
 
 
+_COMMANDS = re.compile(r"\s--\w.*", re.DOTALL)  # AiToEarn takes what stands there for parameters, and off the prompt
+
+
 def matches(record: Record, found: Sequence[Found]) -> tuple[list[Found], list[Found]]:
     """The tasks submitted inside the window of a lost submission: those that are it, and those that may be.
 
-    A server may trim or cut the prompt it repeats: a beginning of ours is ours. One that repeats none may be anybody's.
+    A server may repeat a part of the prompt, or nothing of it: that may be ours, and that of another clip too.
     """
-    begin, end = (record.sent or record.created) - CLOCK_SKEW, (record.answered or record.created) + CLOCK_SKEW
+    begin, end = earliest(record), (record.answered or record.created) + CLOCK_SKEW
     wanted = {"model": record.model, **{name: value for name, value in record.asked.items() if name != "prompt"}}
     same: list[Found] = []
     perhaps: list[Found] = []
@@ -240,11 +243,16 @@ def matches(record: Record, found: Sequence[Found]) -> tuple[list[Found], list[F
         if not inside or any(told[name] != value for name, value in wanted.items() if name in told):
             continue
         prompt = str(told.get("prompt", "")).strip()
-        if not prompt:
-            perhaps.append(task)
-        elif record.prompt.strip().startswith(prompt):
+        if prompt and prompt in {record.prompt.strip(), _COMMANDS.sub("", record.prompt).strip()}:
             same.append(task)
+        elif record.prompt.strip().startswith(prompt):
+            perhaps.append(task)
     return same, perhaps
+
+
+def earliest(record: Record) -> float:
+    """When the provider may have taken in a submission at the earliest, by a clock that differs from ours."""
+    return (record.sent or record.created) - CLOCK_SKEW
 
 
 # ── polling ───────────────────────────────────────────────────────────────────

@@ -24,7 +24,7 @@ from vidgen_nb.engine.pace import Kind, Past, Pasts, Run, kind_of
 from vidgen_nb.engine.watch import AT_WORK, Watch
 from vidgen_nb.engine.wire import Gateway, Wire
 from vidgen_nb.errors import InvalidRequest, LedgerUnavailable, VidgenError
-from vidgen_nb.ledger import Allow, Conflict, Ledger
+from vidgen_nb.ledger import Allow, Conflict, Ledger, unknown_still
 from vidgen_nb.media.redact import without_secrets
 from vidgen_nb.providers.contract import Provider, Task, refusal_kind
 from vidgen_nb.records import TRANSIENT, Call, Outcome, Record, Reply, Status, Timing
@@ -102,11 +102,22 @@ class Runner:
         job = self._jobs.get(id)
         return job.record if job is not None else otherwise
 
-    def submit(self, id: str, call: Call) -> "Future[Record]":
-        """Send the POST of a row whose identity was claimed by `Ledger.intend`. The future gives the record once its
-        fate is known; whoever stops waiting for it does not stop the POST."""
-        self._jobs[id].followed = True
-        future = self._loop.run(self._submit(self._jobs[id], call))
+    def submit(
+        self, wanted: Record, gateway: Gateway, call: Call, allow: Allow
+    ) -> "tuple[Record, Future[Record] | None]":
+        """Claim the identity of a new row, and send its POST: the row, and a future that gives the record once its fate
+        is known. None where it was claimed before. Whoever stops waiting stops neither: no row is left that is about to
+        be sent, and nobody sends it.
+        """
+        return result_of(self._loop.run(self._claim(wanted, gateway, call, allow)))
+
+    def submit_again(self, id: str, call: Call, allow: Allow, **values: Any) -> "Future[Record]":
+        """Send the POST of an unknown submission once more, with new values of the row."""
+        return self._sending(self._submit_again(self._jobs[id], call, allow, values))
+
+    def _sending(self, submission: Coroutine[Any, Any, Record]) -> "Future[Record]":
+        """Start a submission which `close` shall wait for."""
+        future = self._loop.run(submission)
         self._submitting.add(future)
         future.add_done_callback(self._submitting.discard)
         return future
@@ -256,7 +267,8 @@ class Runner:
         wait: float | None = self.timing.max_gap
         try:
             mine = job.saved.owner == self.ledger.owner.id
-            wait = await (self._poll(job) if mine and job.saved.status.open else self._look(job))
+            # as everybody sees it: where the disk did not take the id of the task, this look writes it down
+            wait = await (self._poll(job) if mine and job.record.status.open else self._look(job))
         except Conflict as conflict:
             self._publish(job, conflict.now, saved=conflict.now)
             wait = 0.0
@@ -279,17 +291,32 @@ class Runner:
         return 0.0 if row.owner == self.ledger.owner.id and row.status.open else FOREIGN_GAP
 
     # ── submitting ────────────────────────────────────────────────────────────
+    async def _claim(
+        self, wanted: Record, gateway: Gateway, call: Call, allow: Allow
+    ) -> "tuple[Record, Future[Record] | None]":
+        row, mine = await self._on_disk(self.ledger.intend, wanted, allow)
+        if not mine:
+            return row, None
+        self.hold(row, gateway)
+        return row, self._sending(self._submit(self._jobs[row.id], call))
+
+    async def _submit_again(self, job: _Job, call: Call, allow: Allow, values: dict[str, Any]) -> Record:
+        fresh = {"status": Status.SUBMITTING, "step": "intended", "error": None, "answered": None}
+        await self._decide(job, allow, Status.UNKNOWN, fresh | values)
+        return await self._submit(job, call)
+
     async def _submit(self, job: _Job, call: Call) -> Record:
-        provider, lane = job.gateway.provider, self._governors.of(job.gateway).submits
+        """Send the POST of a row that this process has claimed, and see to what comes of it."""
+        job.followed, before = True, job.record
+        lane = self._governors.of(job.gateway).submits
         outcome, verdict = Outcome("not_sent"), rules.closed(time.time())
         for attempt in itertools.count(1):
             try:
                 async with lane.turn(urgent=job.awaited > 0):
-                    if attempt == 1:
-                        await self._begin(job)
-                    outcome = await self._wire.submit(job.gateway, call)
-                    verdict = self._judge(provider, outcome, attempt)
-                    _tell(lane, provider, outcome, most=rules.LONGEST_RETRY_AFTER)
+                    if attempt == 1 and not await self._begin(job):
+                        await self._follow(job, anew=False)
+                        return job.record
+                    outcome, verdict = await self._attempt(job, call, lane, attempt)
             except Closed:
                 break
             if verdict.retry_after is None:
@@ -298,29 +325,43 @@ class Runner:
         values = dict(verdict.values)
         if verdict.candidate:
             values = await self._confirm(job, verdict.candidate) or values | {"task_id": verdict.candidate}
-        await self._insist(job, values | self._raw(outcome))
-        if job.record.status.open:
-            job.watch.begin()
-            job.handed, job.watch.past = verdict.urls, await self._past_of(job.record)
-            self._schedule(job, 0.0 if job.handed else self._next_wait(job))
-            self._publish(job, replace(job.record, **job.watch.outlook(job.record)))
+        try:
+            await self._insist(job, values | unknown_still(before, values) | self._raw(outcome))
+        finally:  # also where the disk does not take it: it is written down as soon as it does
+            if job.record.status.open:
+                job.watch.begin()
+                job.handed, job.watch.past = verdict.urls, await self._past_of(job.record)
+                self._schedule(job, 0.0 if job.handed else self._next_wait(job))
+                self._publish(job, replace(job.record, **job.watch.outlook(job.record)))
         return job.record
 
-    async def _begin(self, job: _Job) -> None:
-        """Write down that from now on the request may have left."""
-        try:
-            await self._write(job, step="sending", sent=time.time())
-        except Exception:  # nothing was sent: the row must not look for ever as if it were about to be
-            self._background(self._insist(job, rules.not_begun(time.time())))
-            raise
+    async def _begin(self, job: _Job) -> bool:
+        """Write down that from now on the request may have left. False: the row is no longer ours to send."""
+        before = job.record
+        while (job.saved.status, job.saved.step, job.saved.owner) == (
+            Status.SUBMITTING, "intended", self.ledger.owner.id
+        ):  # fmt: skip
+            try:
+                await self._write(job, step="sending", sent=time.time())
+            except Conflict as conflict:  # somebody wrote beside it, such as a rating, or took it over
+                self._publish(job, conflict.now, saved=conflict.now)
+            except Exception:  # nothing was sent: the row must not look for ever as if it were about to be
+                values = rules.not_begun(time.time())
+                self._background(self._insist(job, values | unknown_still(before, values), for_ever=True))
+                raise
+            else:
+                return True
+        return False
 
-    @staticmethod
-    def _judge(provider: Provider, outcome: Outcome, attempt: int) -> rules.Verdict:
+    async def _attempt(self, job: _Job, call: Call, lane: Lane, attempt: int) -> tuple[Outcome, rules.Verdict]:
+        provider, outcome = job.gateway.provider, Outcome("lost")
         try:
-            return rules.judge(provider, outcome, attempt=attempt, now=time.time())
+            outcome = await self._wire.submit(job.gateway, call)
+            _tell(lane, provider, outcome, most=rules.LONGEST_RETRY_AFTER)
+            return outcome, rules.judge(provider, outcome, attempt=attempt, now=time.time())
         except Exception:  # a provider file of somebody else's: its trouble must not lose what was sent
             _log.debug("%s could not read an answer", provider.NAME, exc_info=True)
-            return rules.unreadable(time.time())
+            return outcome, rules.unreadable(time.time())
 
     async def _confirm(self, job: _Job, candidate: str) -> dict[str, Any] | None:
         """Ask once whether the provider knows a task id that was read out of a broken answer."""
@@ -489,9 +530,12 @@ class Runner:
             new = replace(new, revision=job.saved.revision, owner=job.saved.owner)
         self._publish(job, new)
 
-    async def _insist(self, job: _Job, values: dict[str, Any]) -> None:
-        """Write down what must not be lost (a task id, a finished file), however long the disk takes to come round."""
-        for attempt in range(8):
+    async def _insist(self, job: _Job, values: dict[str, Any], *, for_ever: bool = False) -> None:
+        """Write down what must not be lost (a task id, a finished file), however long the disk takes to come round.
+
+        for_ever: else whoever waits for it is told in the end that the disk does not take it.
+        """
+        for attempt in itertools.count():
             try:
                 await self._write(job, **values)
                 return
@@ -500,8 +544,9 @@ class Runner:
                 job.record = replace(conflict.now, reused=job.record.reused)
             except LedgerUnavailable:
                 self._publish(job, replace(job.record, **values))  # at least the person sees it
-                await asyncio.sleep(0.25 * 2**attempt)
-        await self._write(job, **values)
+                if attempt >= 8 and not for_ever:
+                    raise
+                await asyncio.sleep(min(32.0, 0.25 * 2**attempt))
 
     async def _decide(self, job: _Job, allow: Allow | None, was: Status | None, values: dict[str, Any]) -> Record:
         owned: dict[str, Any] = {"updated": time.time()}

@@ -18,7 +18,18 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from vidgen_nb.errors import Problem
 from vidgen_nb.providers import contract
-from vidgen_nb.providers.contract import Audios, Found, Images, Model, Number, Options, Reading, Refusal, Videos
+from vidgen_nb.providers.contract import (
+    Audios,
+    Found,
+    Images,
+    Listing,
+    Model,
+    Number,
+    Options,
+    Reading,
+    Refusal,
+    Videos,
+)
 from vidgen_nb.records import UNKNOWN_COST, Call, Cost, Json, MediaKind, MediaLimits, Medium, Reply, Status, Warned
 
 NAME = "aitoearn"
@@ -324,18 +335,20 @@ def search(request: Request, options: Options) -> Call:
     return Call("GET", "/api/ai/video/generations", params={"page": 1, "pageSize": PAGE_SIZE})
 
 
-def read_search(reply: Reply) -> list[Found] | None:
+def read_search(reply: Reply) -> Listing | None:
     """The listed tasks. None where a task's absence would prove nothing: an error, or a list that is not whole.
 
-    A full page of a longer list counts as whole if it is newest first: no page names an order.
+    A full page of a longer list is whole as far back as it goes, if it is newest first: no page names an order.
     """
     rows, total = contract.dig(_data(reply), "list"), contract.dig(_data(reply), "total")
     if not isinstance(rows, list) or type(total) is not int or not all(_name(row, "id") for row in rows):
         return None
-    found = [Found(_name(row, "id"), _epoch(contract.dig(row, "submittedAt")), _asked(row)) for row in rows]
+    found = tuple(Found(_name(row, "id"), _epoch(contract.dig(row, "submittedAt")), _asked(row)) for row in rows)
+    if total <= len(rows):
+        return Listing(found)
     times = [task.submitted for task in found if task.submitted is not None]
     newest_first = len(times) == PAGE_SIZE and times == sorted(times, reverse=True)
-    return found if total <= len(rows) or newest_first else None
+    return Listing(found, since=times[-1]) if newest_first else None
 
 
 def _asked(row: Json) -> dict[str, Json]:

@@ -97,6 +97,14 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """The tasks which a search found: all there are that were submitted after `since` (epoch seconds)."""
+
+    tasks: tuple[Found, ...]
+    since: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class LiveModel:
     """A model as the provider's live catalogue lists it; `facts` holds what it says beyond the name."""
 
@@ -139,7 +147,7 @@ class Provider(Protocol):
     sets a query path nobody verified), `FAILED_ARE_FREE` (True where it documents that failed tasks cost nothing).
     Optional functions: `unfold(given)` (the page's own nesting → flat names, and what is wrong with it),
     `rules(request)` (limits across parameters), `advise(request)` (warnings), `search(request, options)` and
-    `read_search(reply)` (a list of Found, None where the reply is no whole list), `models(options)` and
+    `read_search(reply)` (a Listing, None where the reply is no whole list), `models(options)` and
     `read_models(reply)`, `listed(model)` (the prices which a LiveModel names, as a list of Listed).
     """
 
