@@ -17,7 +17,7 @@ from vidgen_nb.records import ProviderFacts, Record, Status, Viewed
 
 __all__ = ["PARTS", "Player", "as_html", "as_text", "bundle", "parts", "player_for"]
 
-POSTER_WIDTH, POSTER_BYTES = 480, 12_000
+POSTER_WIDTH, POSTER_BYTES = 480, 10_000  # it stands in a notebook three times
 
 
 def as_text(record: Record, facts: ProviderFacts, file: str = "") -> str:

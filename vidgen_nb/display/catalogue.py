@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from vidgen_nb.display import words
 from vidgen_nb.display.gallery import columns
 from vidgen_nb.display.html import Child, Html, el, join, one_line
-from vidgen_nb.display.saved import FONT, LINE, code, tag
+from vidgen_nb.display.saved import APART, FONT, LINE, code, tag
 from vidgen_nb.media.redact import redacted, unsigned
 from vidgen_nb.providers.contract import Model, choices
 from vidgen_nb.records import SIMULATED_COST, Cost, Json, Price, Warned, money
@@ -287,6 +287,7 @@ def _fact(label: str, text: str) -> Html:
         "div",
         {"style": "margin:0 0 6px;display:flex;gap:8px"},
         el("span", {"style": "flex:0 0 72px;opacity:.7"}, label),
+        APART,
         el("span", {"style": "flex:1 1 0;min-width:0"}, text),
     )
 

@@ -11,7 +11,7 @@ from vidgen_nb.display.card import below, shape
 from vidgen_nb.display.face import clip, fetched_percent, frame
 from vidgen_nb.display.html import Html, Link, data_link, el, join, one_line, shown
 from vidgen_nb.display.pictures import small_jpeg
-from vidgen_nb.display.saved import CUT, DONE, FILL, FONT, LINE, TRACK, code, disc
+from vidgen_nb.display.saved import APART, CUT, DONE, FILL, FONT, LINE, TRACK, code, disc
 from vidgen_nb.records import Record, Status, Viewed, booking
 
 PAGE = 24  # tiles of one page
@@ -142,6 +142,7 @@ def _tile(view: Viewed, matched: Sequence[str]) -> Html:
             "div",
             {"style": f"{small};display:flex;gap:8px;justify-content:space-between;white-space:nowrap"},
             el("span", {"style": f"font-family:monospace;{CUT}"}, record.id),
+            APART,
             el("span", None, words.day(record.created)),
         ),
     )
@@ -250,6 +251,7 @@ def _line(record: Record) -> Html:
         {"style": row},
         disc(record),
         el("span", None, str(record.status)),
+        APART,
         el("span", {"style": f"margin:0 0 0 auto;opacity:.7;{CUT}"}, _fact(record)),
     )
 

@@ -3,7 +3,8 @@
 JupyterLab's sanitizer leaves inline styles with literal values and little else, so there is no class, no text colour
 and no variable here: text takes the theme's colour, lines and fills are half-transparent greys. The geometry is that of
 `card.css`, so that nothing moves when a living card becomes this one. Every block says `margin:0`, for Jupyter gives
-blocks a margin.
+blocks a margin. Where a page drops styles too, as GitHub does, a space (`APART`) keeps words apart that stand side by
+side; it takes no room in a flex box.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from vidgen_nb.display import words
 from vidgen_nb.display.estimate import LONGER, late
 from vidgen_nb.display.face import FINAL, SMALLEST, Face, Fact, Frame, Note, Strip, Way, face, fetched_percent
-from vidgen_nb.display.html import Html, Link, el, join, marked
+from vidgen_nb.display.html import Attribute, Html, Link, el, join, marked
 from vidgen_nb.records import ProviderFacts, Record, Status
 
 LINE = "rgba(128,128,128,.4)"
@@ -25,6 +26,7 @@ _MONO = "font-family:monospace"
 _COLUMN = "margin:0;display:flex;flex-direction:column"
 _DISCS = {Status.SUCCEEDED: "#3a9a4a", Status.FAILED: "#d23f3f", Status.REFUSED: "rgba(128,128,128,.8)"}
 _WAITING = "#c77700"
+APART = " "
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +118,11 @@ def _head(record: Record, said: Face) -> Html:
             "min-height:40px;padding:10px 16px 0;box-sizing:border-box"
         },
         el("span", {"style": state}, disc(record), el("span", None, said.word)),
+        APART,
         el("span", {"style": "font-size:12px;line-height:18px;opacity:.7;white-space:nowrap;margin:-4px 0"}, measure)
         if measure
         else None,
+        APART,
         el("span", {"style": "display:flex;flex-wrap:wrap;gap:4px;margin:-4px 0 -4px auto"}, *tags) if tags else None,
     )
 
@@ -149,13 +153,20 @@ def _player(record: Record, said: Face, player: Player) -> Html:
     fit = "height:360px;max-width:100%" if said.frame.tall else f"width:{share:.4g}%;margin:-2px 0"
     style = f"display:block;flex:none;{fit}"
     if player.src:
-        return el(
-            "video",
-            {"controls": True, "preload": "metadata", "poster": player.poster, "src": player.src, "style": style},
-        )
-    if player.poster:
-        return el("img", {"src": player.poster, "alt": "first frame of the clip", "style": style})
-    return el("span", {"style": "font-size:12px;opacity:.7"}, "no preview")
+        return film(player, "metadata", style, first_frame(player))
+    return first_frame(player, style) or el("span", {"style": "font-size:12px;opacity:.7"}, "no preview")
+
+
+def film(player: Player, preload: str, style: str, *instead: Html | None) -> Html:
+    """The video; `instead` is what stays where a page shows no video, as GitHub does."""
+    shows: dict[str, Attribute] = {"controls": True, "preload": preload, "poster": player.poster, "src": player.src}
+    return el("video", {**shows, "style": style}, *instead)
+
+
+def first_frame(player: Player, style: str | None = None) -> Html | None:
+    if not player.poster:
+        return None
+    return el("img", {"src": player.poster, "alt": "first frame of the clip", "style": style})
 
 
 def _strip(record: Record, said: Face, player: Player | None) -> Html:
@@ -175,16 +186,17 @@ def _strip(record: Record, said: Face, player: Player | None) -> Html:
         "div",
         {"style": style},
         el("span", small, left) if left else None,
+        APART,
         _track(strip),
         el("span", small, right) if right else None,
     )
 
 
-def _file_line(record: Record, player: Player) -> tuple[Html, Html]:
+def _file_line(record: Record, player: Player) -> tuple[Html, str, Html]:
     """The file and its time."""
     label = {"style": f"flex:1 1 0;min-width:0;{CUT}", "title": player.file}
     name = el("a", label | {"href": player.href}, player.file) if player.href else el("span", label, player.file)
-    return name, el("span", {"style": "flex:none;opacity:.7"}, length(record))
+    return name, APART, el("span", {"style": "flex:none;opacity:.7"}, length(record))
 
 
 def length(record: Record) -> str:
@@ -229,6 +241,7 @@ def _fact(fact: Fact) -> Html:
         "div",
         {"style": "margin:0;display:flex;gap:8px"},
         el("span", {"style": "flex:0 0 60px;opacity:.7"}, fact.label),
+        APART,
         el("span", {"style": style, "title": fact.value}, fact.value),
     )
 
@@ -265,6 +278,7 @@ def _row(label: str, value: Html) -> Html:
         "div",
         {"style": "margin:0;display:flex;gap:8px"},
         el("span", {"style": "flex:0 0 72px;opacity:.7"}, label),
+        APART,
         el("span", {"style": "flex:1 1 0;min-width:0"}, value),
     )
 
@@ -295,7 +309,7 @@ def _foot(said: Face, player: Player | None) -> Html:
             "min-height:48px;"
             "box-sizing:border-box;padding:8px 16px 12px"
         },
-        *calls(said.calls),
+        *(part for call in calls(said.calls) for part in (call, APART)),
         el("span", {"style": "flex:1 1 100%;font-size:11px;line-height:16px;opacity:.7"}, player.note)
         if player and player.note and said.state in FINAL
         else None,

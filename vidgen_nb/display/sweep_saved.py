@@ -10,9 +10,9 @@ from vidgen_nb.display import words
 from vidgen_nb.display.card import Player, player_for
 from vidgen_nb.display.face import clip, face
 from vidgen_nb.display.gallery import columns, instead
-from vidgen_nb.display.html import Attribute, Html, el, join, one_line, shown
+from vidgen_nb.display.html import Html, el, join, one_line, shown
 from vidgen_nb.display.pictures import small_jpeg
-from vidgen_nb.display.saved import CUT, DONE, FILL, FONT, LINE, TRACK, code, tag
+from vidgen_nb.display.saved import APART, CUT, DONE, FILL, FONT, LINE, TRACK, code, film, first_frame, tag
 from vidgen_nb.display.sweep import ORDER, TALLEST, Cell, Grid, fact_of, layout, share_of, word_of
 
 _COLOURS = {
@@ -35,6 +35,11 @@ def poster_bytes(count: int) -> int:
     """How large one poster may be where there are so many."""
     least, most = _POSTER_BYTES
     return max(least, min(most, _ALL_POSTERS // max(1, count)))
+
+
+def twice(count: int) -> bool:
+    """Whether there is room for each poster a second time, for pages that show no video."""
+    return 2 * count * poster_bytes(count) <= _ALL_POSTERS
 
 
 def poster(cell: Cell, grid: Grid) -> bytes:
@@ -126,7 +131,7 @@ def _counts(grid: Grid) -> Html:
     last = "" if grid.done else "as it stood when this notebook was saved"
     style = "margin:0;display:flex;flex-wrap:wrap;gap:2px 16px;padding:8px 16px 12px;font-size:12px;line-height:18px"
     end = el("span", {"style": "margin:0 0 0 auto;opacity:.7"}, last) if last else None
-    return el("div", {"style": style}, *spans, end)
+    return el("div", {"style": style}, *(part for span in spans for part in (span, APART)), end)
 
 
 def _grid(grid: Grid, players: Mapping[int, Player]) -> Html:
@@ -173,18 +178,20 @@ def _tile(cell: Cell, grid: Grid, player: Player | None) -> Html:
     return el(
         "div",
         {"style": "margin:0;min-width:0"},
-        _picture(cell, grid.ratio, player),
+        _picture(cell, grid, player),
         el(
             "div",
             {"style": row},
             el("span", {"style": word}, _disc(cell.group), word_of(cell)),
+            APART,
             fact,
         ),
     )
 
 
-def _picture(cell: Cell, ratio: float, player: Player | None) -> Html:
+def _picture(cell: Cell, grid: Grid, player: Player | None) -> Html:
     """The player, fitted into the box and never cropped; or words in its place."""
+    ratio = grid.ratio
     inside: Html | None = None
     title = cell.reason
     if player is not None and cell.record is not None:
@@ -193,10 +200,9 @@ def _picture(cell: Cell, ratio: float, player: Player | None) -> Html:
         style = f"display:block;flex:none;width:{min(100.0, 100 * shape / ratio):.4g}%;margin:-2px 0"
         title = " ".join(filter(None, (player.note, player.file)))
         if player.src:
-            film: dict[str, Attribute] = {"controls": True, "preload": "none", "poster": player.poster}
-            inside = el("video", {**film, "src": player.src, "style": style})
-        elif player.poster:
-            inside = el("img", {"src": player.poster, "alt": "first frame of the clip", "style": style})
+            inside = film(player, "none", style, first_frame(player) if twice(len(grid.cells)) else None)
+        else:
+            inside = first_frame(player, style)
     if inside is None and (said := _said(cell)):
         inside = el("span", {"style": "font-size:11px;line-height:16.5px;padding:4px;text-align:center"}, said)
     box = (

@@ -178,7 +178,7 @@ def _sentence(record: Record, facts: ProviderFacts, title: str, fallback: str) -
     if message != error.message:
         message = f"{message[:1].upper()}{message[1:]} {fallback}".strip()
     said = error.said if not error.code or error.code in error.said else f"{error.said} ({error.code})".strip()
-    quoted = f"{facts.title} said: {quote(said)}." if said and said not in error.message else ""
+    quoted = f"{facts.title} said: {quote(said.rstrip('.'))}." if said and said not in error.message else ""
     message = "" if message.rstrip(".") == title else message or fallback
     return " ".join(part for part in (message, quoted) if part)
 
