@@ -1,4 +1,4 @@
-# make demo              JupyterLab on the tour, with simulated providers
+# make demo              JupyterLab on a copy of the tour in build/demo/, with simulated providers
 # make demo HEADLESS=1   the tour executed: its HTML, the notebook and the clips in build/demo/
 # make test              every check and every test; installs what is missing, the browser too
 # make quick             the offline unit tests alone
@@ -47,9 +47,10 @@ $(OLD_KERNEL): | $(BIN)/python
 	@mkdir -p $(@D)
 	@printf '{"argv": ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"], "display_name": "Python 3 (ipykernel 6)", "language": "python", "env": {"PYTHONPATH": "%s"}}\n' '$(CURDIR)/$(VENV)/ipykernel-6.31' > $@
 
-ifdef HEADLESS
+# A copy of the notebooks: Jupyter saves what it opens, and those of the repository have their outputs checked.
 demo: export VIDGEN_SIMULATE = 1
 demo: export VIDGEN_HOME = $(CURDIR)/$(DEMO)/vidgen
+ifdef HEADLESS
 demo: $(VENV)/.lab
 	rm -rf $(DEMO)
 	mkdir -p $(DEMO)
@@ -57,9 +58,10 @@ demo: $(VENV)/.lab
 	$(BIN)/jupyter-nbconvert --to notebook --execute --inplace $(DEMO)/00_tour.ipynb
 	$(BIN)/jupyter-nbconvert --to html $(DEMO)/00_tour.ipynb
 else
-demo: export VIDGEN_SIMULATE = 1
 demo: $(VENV)/.lab
-	$(BIN)/jupyter-lab $(ROOT_OK) notebooks/00_tour.ipynb
+	mkdir -p $(DEMO)
+	cp notebooks/*.ipynb $(DEMO)
+	$(BIN)/jupyter-lab $(ROOT_OK) $(DEMO)/00_tour.ipynb
 endif
 
 test: check unit browser
