@@ -1,7 +1,7 @@
 """What `vg.relaydance` is: one provider's functions, with its own parameters as signature and documentation."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
@@ -10,6 +10,7 @@ from vidgen_nb.answers import Catalogue, Plan
 from vidgen_nb.errors import frameless
 from vidgen_nb.generation import Generation
 from vidgen_nb.providers.contract import Provider, aliases
+from vidgen_nb.records import Medium
 
 if TYPE_CHECKING:
     from vidgen_nb.display.form import Form
@@ -17,7 +18,16 @@ if TYPE_CHECKING:
     from vidgen_nb.sweeps import Sweep
 
 
-MONEY = ("max_cost", "allow_unknown_cost")
+_COMMON = {
+    "take": "2, 3, … make another clip of the same request.",
+    "takes": "So many takes of each combination.",
+    "extra": "JSON merged into the body last.",
+    "check": "False turns limits into warnings.",
+    "skip_invalid": "True lets run() make the valid clips; otherwise one invalid clip refuses them all.",
+    "max_cost": 'The most that the clip may cost: {"CNY": 5}.',
+    "allow_unknown_cost": "Go on under a budget though the price is not known.",
+}
+"""What every provider's function takes besides, as far as the Studio's own has it."""
 
 
 class ProviderNamespace:
@@ -63,10 +73,10 @@ class ProviderNamespace:
             for name, field in spec.Request.model_fields.items()
             if name != "prompt"
         ]
-        common = [shared[name] for name in ("take", "takes", "extra", "check", *MONEY) if name in shared]
+        common = [shared[name] for name in _COMMON if name in shared]
         call.__name__ = call.__qualname__ = function.__name__
         call.__signature__ = inspect.Signature([first, *own, *common])  # type: ignore[attr-defined]
-        call.__doc__ = _documentation(spec, function.__name__)
+        call.__doc__ = _documentation(spec, function.__name__, [each.name for each in common])
         return call
 
     def __repr__(self) -> str:
@@ -74,7 +84,11 @@ class ProviderNamespace:
 
 
 def _plain(annotation: Any) -> Any:
-    """A type as a person reads it: without the checks that pydantic keeps in it."""
+    """A type as a person reads it: without the checks that pydantic keeps in it; a medium is given in many forms."""
+    if annotation is Medium:
+        return Any
+    if annotation == tuple[Medium, ...]:
+        return list[Any]
     if get_origin(annotation) is Annotated:
         return _plain(get_args(annotation)[0])
     if get_origin(annotation) in {Union, UnionType}:
@@ -82,20 +96,21 @@ def _plain(annotation: Any) -> Any:
     return annotation
 
 
-def _documentation(spec: Provider, what: str) -> str:
-    """The docstring of a provider's own generate() or plan(): its parameters, from its request model."""
+def _documentation(spec: Provider, what: str, common: Sequence[str]) -> str:
+    """The docstring of a provider's own generate(), plan() or sweep(): its parameters, from its request model."""
     other_names: dict[str, list[str]] = {}
     for alias, name in aliases(spec.Request).items():
         if alias != name:
             other_names.setdefault(name, []).append(alias)
-    head = f"{what}() of {spec.TITLE}. Parameters that are not given are not sent.\n\nArgs:\n"
+    axes = " A list is an axis." if what == "sweep" else ""
+    head = (
+        f"{what}() of {spec.TITLE}. Parameters that are not given are not sent.{axes}\n\n"
+        "Images, videos and sounds are given as paths, URLs, bytes, PIL images, arrays or earlier clips.\n"
+        f"What it returns and raises, help(vg.{what}) says.\n\nArgs:\n"
+    )
     lines = [
         f"    {name}: {field.description or ''}"
         + (f" (also: {', '.join(other_names[name])})" if name in other_names else "")
         for name, field in spec.Request.model_fields.items()
     ]
-    common = ["    take: 2, 3, … make another clip of the same request.", "    extra: JSON merged into the body last.",
-              "    check: False turns limits into warnings.",
-              '    max_cost: The most that the clip may cost: {"CNY": 5}.',
-              "    allow_unknown_cost: Go on under a budget though the price is not known."]  # fmt: skip
-    return head + "\n".join([*lines, *common])
+    return head + "\n".join([*lines, *(f"    {name}: {_COMMON[name]}" for name in common)])

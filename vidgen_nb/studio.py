@@ -67,13 +67,16 @@ class Studio:
 
     Args:
         home: The folder of clips and ledger; None looks for it (VIDGEN_HOME, `vidgen/` from here upwards, else
-        ./vidgen). simulate: True plays every provider on this machine, without keys and costs; None asks
-        VIDGEN_SIMULATE. keys: API keys by provider name, in place of the environment and .env.
+            ./vidgen).
+        simulate: True plays every provider on this machine, without keys and costs; None asks VIDGEN_SIMULATE, which
+            overrules False too.
+        keys: API keys by provider name, in place of the environment and .env.
         base_urls: Base URLs by provider name.
         budget: The most that may be spent in this home, by unit: {"CNY": 50}.
         allow_paid: Whether paid submits are allowed where nobody sits at the keyboard; None asks VIDGEN_ALLOW_PAID.
         allow_media_hosts: Hosts from which results may be fetched though their address is private.
-        options: Options of single providers, by provider name.
+        options: Options of single providers, by provider name: {"aitoearn": {"site": "intl"}}, and of aisphere
+            "query_path" and "headtail_keys".
         embed_limit: The largest clip, in bytes, that is put into a notebook when it cannot be linked.
         timing: The engine's patience.
     """

@@ -1,6 +1,7 @@
 """The main job without a key: over real HTTP, to a real file, with every name a person types."""
 
 import inspect
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 import vidgen_nb as vg
+from vidgen_nb import providers
 from vidgen_nb.records import Status
 
 ASKED = {"provider": "relaydance", "model": "doubao-seedance-2-0-fast-260128", "resolution": "480p", "duration": 4}
@@ -121,6 +123,17 @@ def test_a_provider_has_its_own_functions(studio: vg.Studio) -> None:
     assert "(also: seconds)" in (generate.__doc__ or "")
     plan = studio.relaydance.plan("a boat", seconds="5", ratio="1:1")
     assert plan.body["metadata"] == {"ratio": "1:1"}
+
+
+@pytest.mark.parametrize("what", ["generate", "plan", "sweep"])
+@pytest.mark.parametrize("name", providers.BUILT_IN)
+def test_help_explains_what_can_be_given(name: str, what: str, studio: vg.Studio) -> None:
+    """Each parameter of a provider's function is in its docstring and the other way round; no type is one of ours."""
+    function = getattr(getattr(studio, name), what)
+    signature = inspect.signature(function)
+    explained = re.findall(r"^    (\w+): \S", function.__doc__ or "", re.MULTILINE)
+    assert explained == list(signature.parameters)
+    assert "vidgen_nb" not in re.sub(r"->.*", "", str(signature))
 
 
 def test_the_catalogue(studio: vg.Studio) -> None:
