@@ -50,6 +50,14 @@ window.tests = {
     }).map(e => e.outerHTML.slice(0, 99));
   },
 
+  // texts below an element which lie over each other, by more than their lines' leading
+  overlaps(path) {
+    const texts = [...document.querySelectorAll(path)].filter(e => !e.children.length && e.textContent.trim());
+    const boxes = texts.map(e => e.getBoundingClientRect()), over = (a, b) =>
+      Math.min(a.right, b.right) - Math.max(a.left, b.left) > 0.5 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 5;
+    return texts.filter((e, i) => boxes.some((box, j) => i !== j && over(box, boxes[i]))).map(e => e.textContent);
+  },
+
   // texts with a contrast below 4.5 to 1, WCAG 2's way, as they are painted: with every ground and opacity above them
   faint(path = "#live *, #static *") {
     const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });

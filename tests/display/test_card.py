@@ -48,7 +48,7 @@ SAYS = {
     "submitting": ["Submitting", "sent 0 s ago", "request sent, waiting for the reply", "no task id yet", "Check now"],
     "queued": ["Queued", "for 0 s", "in the queue of RelayDance"],
     "running": ["Running", "38 %", "reported by RelayDance", "sent", "queued 8 s", "Copy as code"],
-    "running, silent": ["Running (provider says: RENDER_QUEUE_7)", "this channel reports no progress"],
+    "running, silent": ["Running", "(provider says: RENDER_QUEUE_7)", "this channel reports no progress"],
     "running, with a past": ["this channel reports no progress", "left"],
     "running, late": ["12 %", "left"],
     "unreachable": ["unreachable for", "last answer", "trying again", "asks again in"],

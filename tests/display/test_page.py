@@ -14,7 +14,7 @@ from vidgen_nb.display.estimate import LONGER, SOON
 from vidgen_nb.display.face import FINAL, face
 from vidgen_nb.display.html import data_link
 from vidgen_nb.display.saved import FONT
-from vidgen_nb.records import Record, Status
+from vidgen_nb.records import Failure, Record, Status
 
 from .stand_ins import CASES, FACTS, FILE, NOW, SEARCHABLE, TALL, jpeg, make, player
 
@@ -155,6 +155,37 @@ def test_one_height_for_a_whole_life(mount: Mount, name: str) -> None:
         found = boxes(page, paths)
         assert found["card"][2:] == pytest.approx([880, 352.4], abs=0.1)
         assert found["strip"] == pytest.approx([1, 315.4, 559, 36], abs=0.1)
+
+
+@pytest.mark.parametrize("width", [880, 828, 660, 360])
+def test_a_head_keeps_its_height(mount: Mount, width: int) -> None:
+    """Whatever stands in a head, of a simulated clip too: two rows at most, nothing over something else, and the prompt
+    at the same place.
+    """
+    heads = ("#live .vg-head", "#static > div > div + div > div:first-child")
+    for name, record in CASES.items():
+        page = mount(replace(record, origin="simulator"), width=width)
+        for head in heads:
+            height = page.locator(head).evaluate("head => head.getBoundingClientRect().height")
+            assert height == pytest.approx(40, abs=0.1), name
+            assert page.evaluate("tests.overlaps", f"{head} *") == [], name
+
+
+@pytest.mark.parametrize("ratio", ["16:9", "4:3", "1:1", "9:16"])
+def test_however_much_is_to_be_said(mount: Mount, ratio: str) -> None:
+    """Long words of a provider's and a long prompt make no card higher, and leave the strip where it was."""
+    asked = {"aspect_ratio": ratio, "prompt": "a paper boat drifts through a flooded alley at dusk, " * 8}
+    said = "the upstream service answered at length that resolution 1080p is not available on channel 7 " * 8
+    lost = "The request left, and no usable answer came: HTTP 500. Charged once or not at all."
+    before = boxes(mount(make(Status.RUNNING, asked=asked)), LIVE)
+    for status, error in (
+        (Status.FAILED, Failure("GenerationFailed", "RelayDance could not make the clip.", said, "E1024")),
+        (Status.REFUSED, Failure("InvalidRequest", "RelayDance accepted nothing (HTTP 400).", said, "10002")),
+        (Status.UNKNOWN, Failure("SubmitUnknown", lost, said)),
+    ):
+        after = boxes(mount(make(status, asked=asked, error=error)), STATIC)
+        for part in ("card", "strip"):
+            assert after[part] == pytest.approx(before[part], abs=0.5 if part == "strip" else 3), (status, part)
 
 
 @pytest.mark.parametrize("ratio", ["16:9", "21:9", "4:3", "1:1", "3:4", "9:16"])

@@ -152,11 +152,22 @@ def shape(state: Status, share: float) -> Html:
 
 def _head(said: Face) -> Html:
     tags = [el("span", {"class": "vg-tag", "data-kind": kind}, ticking(text)) for kind, text in said.tags]
+    theirs = said.word.removeprefix(said.ours)
+    word = el("span", {"class": "vg-clip1", "title": said.word if theirs else None}, said.ours, _theirs(theirs))
     return join(
-        el("span", {"class": "vg-state"}, glyph(said), said.word),
-        ticking(said.measure, "vg-when"),
-        el("span", {"class": "vg-tags"}, *tags) if tags else None,
+        el("span", {"class": "vg-state"}, glyph(said), word),
+        el(
+            "span",
+            {"class": "vg-more"},
+            ticking(said.measure, "vg-when vg-clip1"),
+            el("span", {"class": "vg-tags"}, *tags) if tags else None,
+        ),
     )
+
+
+def _theirs(text: str) -> Html | None:
+    """What the provider says, behind our word."""
+    return el("span", {"class": "vg-theirs"}, text) if text else None
 
 
 def _picture(said: Face, player: Player | None, given: bool) -> Html:
@@ -178,14 +189,14 @@ def _note(said: Face, record: Record | None = None) -> Html:
     note, ways = said.note or Note("", "", ()), said.ways
     rows = [(label, marked(text, _code)) for label, text in note.rows]
     if record is not None:
-        asked = el("span", {"lang": said.language, "title": said.prompt}, shortened(said.prompt))
+        asked = el("span", {"class": "vg-asked vg-clip1", "lang": said.language, "title": said.prompt}, said.prompt)
         rows = [("Asked", asked), *rows, ("Id", _code(record.id))]
     whole = note.sentence.replace("`", "")
     return el(
         "div",
         {"class": "vg-note"},
         el("h4", None, note.title),
-        el("p", {"title": whole}, marked(shortened(note.sentence), _code)) if note.sentence else None,
+        el("p", {"title": whole}, marked(shortened(said), _code)) if note.sentence else None,
         el("div", {"class": "vg-rows"}, *(_row(label, el("span", None, value)) for label, value in rows)),
         el("div", {"class": "vg-ways", "role": "group", "aria-label": "Four ways out"}, *map(_way, ways))
         if ways

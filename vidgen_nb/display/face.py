@@ -88,6 +88,11 @@ class Face:
     facts: tuple[Fact, ...]
     calls: tuple[str, ...]
 
+    @property
+    def ours(self) -> str:
+        """Our own word in `word`, without what the provider says."""
+        return words.HEADS[self.state]
+
 
 def face(record: Record, facts: ProviderFacts) -> Face:
     """All that is said of `record`. No clock: what depends on the time of day is a `Tick`."""
@@ -319,7 +324,7 @@ def _next(record: Record) -> Line:
     if record.needs_key:
         return "waiting for a key"
     if record.unreachable_since is not None and record.next_call:
-        return Tick("until", record.next_call, "asks again in ")
+        return Tick("until", record.next_call, "asks again in ", then=((record.next_call, "asking again"),))
     return ""
 
 

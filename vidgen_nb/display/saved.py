@@ -107,23 +107,37 @@ def disc(record: Record) -> Html:
 def _head(record: Record, said: Face) -> Html:
     saved = not record.status.settled
     now = record.updated
-    state = "display:inline-flex;align-items:center;gap:6px;font-weight:600"
+    state = "display:inline-flex;align-items:center;gap:6px;font-weight:600;min-width:0"
+    theirs = said.word.removeprefix(said.ours)
+    if theirs:
+        word = el(
+            "span",
+            {"style": f"min-width:0;{CUT}", "title": said.word},
+            said.ours,
+            el("span", {"style": "font-weight:400;font-size:12px;line-height:1;opacity:.7"}, theirs),
+        )
+    else:
+        word = el("span", None, said.word)
     # what held it up when it was saved says nothing later
     tags = [tag(kind, text) for kind, text in said.tags if isinstance(text, str) and kind != "warn"]
     measure = "when this notebook was saved" if saved else words.still(said.measure, now)
+    small = f"flex:0 1000 auto;font-size:12px;line-height:18px;opacity:.7;min-width:0;{CUT}"
+    more: list[Html | str] = [el("span", {"style": small, "title": measure}, measure)] if measure else []
+    if tags:
+        more += [APART, el("span", {"style": "display:flex;gap:4px;margin:0 0 0 auto"}, *tags)]
     return el(
         "div",
         {
             "style": "margin:0;display:flex;flex-wrap:wrap;align-items:center;align-content:flex-start;gap:0 8px;"
             "min-height:40px;padding:10px 16px 0;box-sizing:border-box"
         },
-        el("span", {"style": state}, disc(record), el("span", None, said.word)),
+        el("span", {"style": state}, disc(record), word),
         APART,
-        el("span", {"style": "font-size:12px;line-height:18px;opacity:.7;white-space:nowrap;margin:-4px 0"}, measure)
-        if measure
-        else None,
-        APART,
-        el("span", {"style": "display:flex;flex-wrap:wrap;gap:4px;margin:-4px 0 -4px auto"}, *tags) if tags else None,
+        el(
+            "span",
+            {"style": "display:flex;flex:1 1 auto;align-items:center;gap:8px;min-width:0;max-width:100%;margin:-4px 0"},
+            *more,
+        ),
     )
 
 
@@ -253,23 +267,24 @@ def _note(record: Record, said: Face, *, asked: bool = False) -> Html | None:
     note = said.note or _unfinished(record)
     rows = [(label, marked(text, code)) for label, text in note.rows]
     if asked:  # it stands in the place of prompt and facts, which hold these two
-        style = "display:block;line-height:20px" if said.language else None
-        prompt = el("span", {"lang": said.language, "title": said.prompt, "style": style}, shortened(said.prompt))
+        style = f"display:block;{CUT}" + (";line-height:20px" if said.language else "")
+        prompt = el("span", {"lang": said.language, "title": said.prompt, "style": style}, said.prompt)
         rows = [("Asked", prompt), *rows, ("Id", code(record.id))]
     rows += [_way(way) for way in said.ways]
     return el(
         "div",
         {"style": f"{_COLUMN};gap:8px;font-size:12.5px;line-height:18.75px;min-width:0"},
         el("div", {"style": "margin:0;font-size:14px;font-weight:600;line-height:20px"}, note.title),
-        el("div", {"style": "margin:0", "title": note.sentence}, marked(shortened(note.sentence), code))
+        el("div", {"style": "margin:0", "title": note.sentence}, marked(shortened(said), code))
         if note.sentence
         else None,
         el("div", {"style": f"{_COLUMN};gap:2px"}, *(_row(label, value) for label, value in rows)),
     )
 
 
-def shortened(text: str, limit: int = 260) -> str:
-    """Room for the money and the next step must remain; the whole stands in the title."""
+def shortened(said: Face) -> str:
+    """The sentence of a note: room for money, next step and ways out must remain. The whole stands in the title."""
+    text, limit = said.note.sentence if said.note else "", 130 if said.ways else 260
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
