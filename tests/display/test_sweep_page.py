@@ -240,12 +240,19 @@ CHANGE = """async step => {
   const there = `#live [data-tile='99'] [style='--p:${10 + step}']`;
   while (!document.querySelector(there)) await new Promise(requestAnimationFrame);
 }"""
+ANEW = """async () => {
+  const grid = document.querySelector("#live"), again = grid.cloneNode(true);
+  grid.after(again);
+  again.getBoundingClientRect();
+  await new Promise(requestAnimationFrame);
+  again.remove();
+}"""
 
 
 def test_a_hundred_running_tiles_leave_the_page_free(mount: Mount) -> None:
-    """All of them change at once, as they do four times a second at most: the page is busy for a few frames of sixty.
-
-    Told in the time of the processor; the least of eight, for on a busy machine that counts more than the work.
+    """All of them change at once, as they do four times a second at most: that costs the page a few times what it
+    takes to lay out the grid anew, each time. Told beside it, in the time of the processor: on a busy machine both
+    take longer.
     """
     page = mount(grid(["running"], axes=HUNDRED), static=False)
     tools = page.context.new_cdp_session(page)
@@ -255,12 +262,15 @@ def test_a_hundred_running_tiles_leave_the_page_free(mount: Mount) -> None:
         metrics = tools.send("Performance.getMetrics")["metrics"]
         return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
 
-    spent = []
+    spent, anew = [], []
     for step in range(8):
         before = busy()
         page.evaluate(CHANGE, step)
         spent.append(busy() - before)
-    assert 0 < min(spent) < 0.1, f"{[round(1000 * each) for each in spent]} ms of each quarter of a second"
+        before = busy()
+        page.evaluate(ANEW)
+        anew.append(busy() - before)
+    assert 0 < min(spent) < 8 * min(anew), (spent, anew)
 
 
 PLACES = """async path => {
