@@ -18,6 +18,7 @@ from vidgen_nb.engine.loop import result_of
 from vidgen_nb.errors import VidgenError, WaitTimeout
 from vidgen_nb.gateways import facts_of
 from vidgen_nb.generation import Generation
+from vidgen_nb.records import Status
 
 if TYPE_CHECKING:
     from vidgen_nb.display.sweep import Cell, Grid
@@ -35,6 +36,12 @@ class _Place:
     busy: bool = False
     clip: Generation | None = None
     error: Exception | None = None
+
+    @property
+    def unsent(self) -> bool:
+        """Whether its POST may still have to wait for its turn. One that somebody else asked for too is theirs."""
+        clip = self.clip
+        return self.busy if clip is None else clip.status is Status.SUBMITTING and not clip.record.reused
 
 
 class SweepRun:
@@ -85,10 +92,12 @@ class SweepRun:
     def stop(self) -> None:
         """Submit no more. What is at the providers goes on; running the sweep again makes the rest."""
         with self._changed:
-            self._stopped = self._stopped or any(place.waiting for place in self._places)
+            self._stopped = self._stopped or any(place.waiting or place.unsent for place in self._places)
             for place in self._places:
                 place.waiting = False
             self._changed.notify_all()
+        for place in self._places:
+            self._call_off(place)
         self._tell(None)
 
     def wait(self, timeout: float | None = None) -> "SweepRun":
@@ -179,12 +188,18 @@ class SweepRun:
             place.clip = clip = self._studio.begin(
                 single.provider, single.parameters, take=single.take, extra=single.extra, **self._options
             )
+            if self._stopped:  # meanwhile
+                self._call_off(place)
             clip.watch(lambda _: self._tell(place.number))
             self._studio.settled(clip.record).add_done_callback(lambda _: self._settled(place))
         except Exception as error:  # nothing was sent; or a provider file of somebody else's
             place.error = error
             self._settled(place)
         self._tell(place.number)
+
+    def _call_off(self, place: _Place) -> None:
+        if place.clip is not None and place.unsent:
+            self._studio.runner.call_off(place.clip.id)
 
     def _settled(self, place: _Place) -> None:
         with self._changed:

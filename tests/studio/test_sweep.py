@@ -220,6 +220,36 @@ def test_stop_submits_no_more(studio: vg.Studio, simulator: Simulator) -> None:
     assert posts(simulator) == 3
 
 
+def test_stop_calls_off_what_waits_for_its_turn(studio: vg.Studio, simulator: Simulator) -> None:
+    """A provider that was asked too often has clips wait for an hour: once stopped none of them is sent, or waited for.
+    What somebody asked for besides the sweep is theirs, and stays.
+    """
+    lane = studio.runner._governors.of(studio.gateways.to("relaydance")).submits
+    studio.runner._loop.call(lane.refused, 3600.0)
+    plan = studio.sweep("a boat {n}", n=[1, 2, 3, 4], **ONE)
+    run = plan.run(parallel=3)
+    waiting = threading.Event()
+    run.listen(lambda number: waiting.set() if len(run.clips) == 3 else None)
+    assert len(run.clips) == 3 or waiting.wait(30)
+    theirs = studio.begin("relaydance", {"prompt": "a boat 2", **{k: v for k, v in ONE.items() if k != "provider"}})
+    run.stop()
+    for clip in (run.clips[0], run.clips[2]):
+        with pytest.raises(vg.NotSent, match="called off"):
+            clip.wait(30)
+    assert theirs == run.clips[1]
+    assert statuses(run) == ["refused", "submitting", "refused"]
+    assert run.stopped
+    assert posts(simulator) == 0
+
+    def the_hour_is_over() -> None:
+        lane._next = lane._paused_until = 0.0
+        lane._give()
+
+    studio.runner._loop.call(the_hour_is_over)
+    assert statuses(plan.run().wait(60)) == ["succeeded"] * 4
+    assert posts(simulator) == 4
+
+
 def test_two_runs_at_once_pay_once(studio: vg.Studio, simulator: Simulator) -> None:
     """Each clip has one identity, whoever asks."""
     plan = studio.sweep("a boat {n}", n=[1, 2, 3], **ONE)

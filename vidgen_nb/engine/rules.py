@@ -80,8 +80,8 @@ def not_begun(now: float) -> dict[str, Any]:
 
 
 def closed(now: float) -> Verdict:
-    """What a submission came to whose Studio was closed before its turn."""
-    failure = Failure("NotSent", "The Studio was closed before the request's turn came. Nothing was sent.")
+    """What a submission came to that was called off before its turn, by a person or because its Studio was closed."""
+    failure = Failure("NotSent", "It was called off before the request's turn came. Nothing was sent.")
     return Verdict(_refused(failure, now))
 
 

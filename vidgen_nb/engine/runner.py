@@ -10,9 +10,9 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
@@ -52,6 +52,8 @@ class _Job:
     busy: bool = False
     followed: bool = False  # this process looks after it, or at whoever does
     awaited: int = 0  # so many cells wait for it: it goes first where not everybody can
+    called_off: bool = False  # its POST is not to be sent, if it is not under way
+    waits: asyncio.Timeout | None = None  # for its turn
     listeners: list[Tell] = field(default_factory=list)
     waiters: list[tuple[Callable[[Record], bool], "Future[Record]"]] = field(default_factory=list)
 
@@ -121,6 +123,10 @@ class Runner:
         self._submitting.add(future)
         future.add_done_callback(self._submitting.discard)
         return future
+
+    def call_off(self, id: str) -> None:
+        """Send nothing of a submission whose turn has not come. One that is under way goes on."""
+        self._loop.call(self._call_off, self._jobs[id])
 
     def follow(self, id: str, *, anew: bool = False) -> None:
         """Poll an accepted generation until it is home, claiming its row if its owner has died; free.
@@ -298,11 +304,14 @@ class Runner:
         if not mine:
             return row, None
         self.hold(row, gateway)
-        return row, self._sending(self._submit(self._jobs[row.id], call))
+        job = self._jobs[row.id]
+        job.called_off = False
+        return row, self._sending(self._submit(job, call))
 
     async def _submit_again(self, job: _Job, call: Call, allow: Allow, values: dict[str, Any]) -> Record:
         fresh = {"status": Status.SUBMITTING, "step": "intended", "error": None, "answered": None}
         await self._decide(job, allow, Status.UNKNOWN, fresh | values)
+        job.called_off = False
         return await self._submit(job, call)
 
     async def _submit(self, job: _Job, call: Call) -> Record:
@@ -312,7 +321,7 @@ class Runner:
         outcome, verdict = Outcome("not_sent"), rules.closed(time.time())
         for attempt in itertools.count(1):
             try:
-                async with lane.turn(urgent=job.awaited > 0):
+                async with self._submit_turn(job, lane, verdict.retry_after or 0.0):
                     if attempt == 1 and not await self._begin(job):
                         await self._follow(job, anew=False)
                         return job.record
@@ -321,7 +330,6 @@ class Runner:
                 break
             if verdict.retry_after is None:
                 break
-            await asyncio.sleep(verdict.retry_after)
         values = dict(verdict.values)
         if verdict.candidate:
             values = await self._confirm(job, verdict.candidate) or values | {"task_id": verdict.candidate}
@@ -334,6 +342,25 @@ class Runner:
                 self._schedule(job, 0.0 if job.handed else self._next_wait(job))
                 self._publish(job, replace(job.record, **job.watch.outlook(job.record)))
         return job.record
+
+    @asynccontextmanager
+    async def _submit_turn(self, job: _Job, lane: Lane, wait: float) -> AsyncIterator[None]:
+        """A turn to send the POST, after a wait in seconds. Raises Closed: it was called off, or the Studio closes."""
+        async with AsyncExitStack() as turn:
+            try:
+                async with asyncio.timeout(0 if job.called_off else None) as job.waits:
+                    await asyncio.sleep(wait)
+                    await turn.enter_async_context(lane.turn(urgent=job.awaited > 0))
+            except TimeoutError:
+                raise Closed from None
+            finally:
+                job.waits = None
+            yield
+
+    def _call_off(self, job: _Job) -> None:
+        job.called_off = True
+        if job.waits is not None:
+            job.waits.reschedule(0)
 
     async def _begin(self, job: _Job) -> bool:
         """Write down that from now on the request may have left. False: the row is no longer ours to send."""
