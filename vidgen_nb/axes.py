@@ -160,7 +160,10 @@ def _varies(name: str, value: Any, words: Mapping[str, Any], specs: Sequence[Pro
 def _takes_list(spec: Provider, name: str) -> bool:
     """Whether a parameter is a list by its own: by the request's field, or as a part of the page's own nesting."""
     ours = aliases(spec.Request).get(name)
-    return _knows(spec, name) if ours is None else _listed(spec.Request.model_fields[ours].annotation)
+    if ours is not None:
+        return _listed(spec.Request.model_fields[ours].annotation)
+    unfold = getattr(spec, "unfold", None)
+    return unfold is not None and _knows(spec, name) and not unfold({name: []})[1]
 
 
 def _listed(annotation: Any) -> bool:

@@ -63,8 +63,11 @@ def test_a_parameter_that_takes_a_list_needs_a_list_of_lists() -> None:
 
 
 def test_the_pages_own_nesting_takes_lists_too() -> None:
-    """`content` of RelayDance's page is a list by itself, so it is no axis."""
+    """`content` of RelayDance's page is a list by itself, so it is no axis; `metadata` is none, so a list of it is."""
     assert asked("x", content=[{"type": "text"}], seed=[1]).axes[0].name == "seed"
+    for provider in ("relaydance", "newapi"):
+        made = asked("x", metadata=[{"ratio": "16:9"}, {"ratio": "1:1"}], provider=provider)
+        assert [(axis.name, axis.labels) for axis in made.axes] == [("metadata", ("ratio 16:9", "ratio 1:1"))]
 
 
 def test_labels_never_hold_the_query_of_an_address() -> None:
