@@ -21,7 +21,8 @@ None
 """.strip()
 _WRONG = '"a paper boat", model="seedance-2-beta", resolution="4k", duration=3, aspect_rato="16:9"'
 _FILLED = 'prompt="a paper boat in the rain, slow dolly-in", duration=5, aspect_ratio="16:9", generate_audio=False'
-_SWEPT = '"a {animal} in the snow", animal=["fox", "owl"], seed=[1, 2], provider="relaydance"'
+_SWEPT = '"a {subject} at dawn", subject=["lighthouse", "sailboat", "灯塔与渔船"], duration=[5, 3]'
+_MADE = 'vg.generate("a sailboat at dawn", duration=5, provider="relaydance").wait()'
 _RIGHT = '"一只纸船在雨中的水面上缓缓前行，镜头慢慢推近", provider="relaydance", seed=7, aspect_ratio="16:9"'
 
 SCENES = MappingProxyType(
@@ -32,7 +33,7 @@ SCENES = MappingProxyType(
         "form, filled": f'vg.form("relaydance", {_FILLED})',
         "form, problems": f'vg.form("relaydance", {_FILLED}, seed=-5, last_frame="https://localhost/end.png")',
         "catalogue": 'vg.models("relaydance")',
-        "sweep, its plan": f"vg.sweep({_SWEPT})",
+        "sweep, its plan": f'{_MADE}\nvg.sweep({_SWEPT}, provider="relaydance")',
         "sweep, running": "stage.sweep()",
         "sweep, done": "stage.sweep(done=True)",
         "providers": "vg.list_providers()",
