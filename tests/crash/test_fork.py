@@ -27,7 +27,8 @@ said = {"before": ask(asked["prompt"])}
 clip = vg.history()[0]
 if (pid := os.fork()) == 0:
     said |= {"same": ask(asked["prompt"]), "other": ask(asked["prompt"] + " again")}
-    for what, use in (("old studio", studio.history), ("old clip", clip.resume)):
+    old = {"old studio": studio.history, "old clip": clip.resume, "rated": lambda: clip.rate(3)}
+    for what, use in {**old, "resolved": lambda: clip.resolve(not_billed=True)}.items():
         try:
             use()
         except vg.VidgenError as error:
@@ -56,7 +57,8 @@ def test_a_forked_process_has_a_studio_of_its_own(tmp_path: Path) -> None:
     assert forked["other"][0] == "SubmitUnknown"
     assert forked["other"][1] != forked["same"][1]
     assert "forked" in forked["old studio"]
-    assert "vg.resume(id)" in forked["old clip"]
+    for what in ("old clip", "rated", "resolved"):
+        assert "vg.resume(id)" in forked[what]
     assert forked["owners"] == [True, True]
     assert kernel == [5, True]
     assert posts(running, "relaydance", HANGS_UP) == 1

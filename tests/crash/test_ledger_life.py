@@ -74,6 +74,7 @@ class LedgerLife(RuleBasedStateMachine):
         self.rows: dict[str, Row] = {}  # as they lay on disk after the last step
         self.living: set[str] = set()  # owners at that time
         self.sent: set[str] = set()  # rows with a POST that was neither refused nor written off by a person
+        self.allowed: set[str] = set()  # those of them to which a person allows one POST more
         self.actor = ""
         self.decided = ""  # the row over which a person decides in this step
         self.now = 1_000_000.0
@@ -90,7 +91,7 @@ class LedgerLife(RuleBasedStateMachine):
             ledger = self.kernel(slot)
             record, _ = ledger.intend(self.wanted(identity))
             for step in life:
-                values = {"step": step} if step == "sending" else {"status": step}
+                values = {"step": step, "sent": self.now} if step == "sending" else {"status": step}
                 record = ledger.change(record, **values)
                 if step == "sending":
                     self.sent.add(record.id)
@@ -174,7 +175,7 @@ class LedgerLife(RuleBasedStateMachine):
         """The status which whoever looks must give to a row, its owner being dead or alive."""
         if row["status"] != Status.SUBMITTING or self.alive(row):
             return str(row["status"])
-        return Status.UNKNOWN if row["step"] == "sending" else Status.REFUSED
+        return Status.REFUSED if row["sent"] is None else Status.UNKNOWN
 
     # ── a generation's life, as its owner leads it ────────────────────────────
     @rule(slot=slots, identity=st.sampled_from(INTENTS))
@@ -199,7 +200,8 @@ class LedgerLife(RuleBasedStateMachine):
     def send(self, pick: int) -> None:
         ledger, id = self.act(pick, Status.SUBMITTING, step="intended")
         if self.write(ledger, id, step="sending", sent=self.now):
-            assert id not in self.sent
+            assert id not in self.sent or id in self.allowed, "a second POST, and nobody allowed it"
+            self.allowed.discard(id)
             self.sent.add(id)
 
     @precondition(lambda self: self.cared_for(Status.SUBMITTING, step="sending"))
@@ -207,6 +209,9 @@ class LedgerLife(RuleBasedStateMachine):
     def answer(self, pick: int, outcome: Status) -> None:
         ledger, id = self.act(pick, Status.SUBMITTING, step="sending")
         task_id = "task" if outcome in OPEN else "perhaps" if outcome is Status.UNKNOWN else ""
+        first = any(row["doubts"] == 0 for row in self.rows.values() if row["id"] == id)
+        if outcome is Status.REFUSED and not first:  # as the engine does it: that proves nothing of the one before
+            outcome, task_id = Status.UNKNOWN, self.rows[id]["task_id"]
         kept = self.write(ledger, id, status=outcome, task_id=task_id, answered=self.now)
         if kept and outcome is Status.REFUSED:
             self.sent.discard(id)
@@ -282,11 +287,12 @@ class LedgerLife(RuleBasedStateMachine):
         if way == "adopt":
             self.decision(slot, row, status=Status.QUEUED, task_id="found")
             return
-        self.sent.discard(row["id"])
         if way == "resolve":
+            self.sent.discard(row["id"])
             self.decision(slot, row, status=Status.REFUSED)
         else:
-            self.decision(slot, row, status=Status.SUBMITTING, step="intended", sent=None, task_id="")
+            self.allowed.add(row["id"])
+            self.decision(slot, row, status=Status.SUBMITTING, step="intended", doubts=row["doubts"] + 1)
 
     @precondition(lambda self: self.found(Status.STUCK))
     @rule(slot=slots, pick=picks, status=st.sampled_from([Status.QUEUED, Status.RUNNING]))
@@ -373,7 +379,7 @@ class LedgerLife(RuleBasedStateMachine):
         """A row whose POST went out says so: it is neither free to be sent again nor without a trace."""
         for id in self.sent:
             row = self.rows[id]
-            assert (row["status"], row["step"]) != (Status.SUBMITTING, "intended")
+            assert (row["status"], row["step"]) != (Status.SUBMITTING, "intended") or id in self.allowed
             assert row["status"] != Status.REFUSED
             assert ("sending",) in self.events(id)
 

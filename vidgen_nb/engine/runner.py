@@ -30,6 +30,7 @@ from vidgen_nb.providers.contract import Provider, Task, refusal_kind
 from vidgen_nb.records import TRANSIENT, Call, Outcome, Record, Reply, Status, Timing
 
 DOWNLOADS_AT_ONCE = 3
+INSISTING = 8  # tries to write an outcome down, in about a minute, before whoever waits is told that it cannot be
 FOREIGN_GAP = 1.0  # seconds between looks at a row which another process takes care of
 _WEIGHTY = frozenset({"status", "step", "task_id", "error", "reason", "cost", "files"})
 _NAMES = frozenset(f.name for f in fields(Record))
@@ -571,7 +572,7 @@ class Runner:
                 job.record = replace(conflict.now, reused=job.record.reused)
             except LedgerUnavailable:
                 self._publish(job, replace(job.record, **values))  # at least the person sees it
-                if attempt >= 8 and not for_ever:
+                if attempt >= INSISTING and not for_ever:
                     raise
                 await asyncio.sleep(min(32.0, 0.25 * 2**attempt))
 
