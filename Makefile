@@ -49,6 +49,7 @@ $(OLD_KERNEL): | $(BIN)/python
 
 # A copy of the notebooks: Jupyter saves what it opens, and those of the repository have their outputs checked.
 demo: export VIDGEN_SIMULATE = 1
+demo: export VIDGEN_SIMULATE_SPEED = 2
 demo: export VIDGEN_HOME = $(CURDIR)/$(DEMO)/vidgen
 ifdef HEADLESS
 demo: $(VENV)/.lab
