@@ -24,6 +24,10 @@ Kind = Literal["key", "signed URL", "media"]
 Place = tuple[str, str]
 """Where a text stands, and the text."""
 
+# Not in an address: what signs one is told as that.
+_NAME = r"(?<![?&;\w-])[\w-]{0,40}(?:api[_-]?key|secret|token|password|authorization)[\w-]{0,40}"
+_CLOSED = r"[\"'\]\s]{0,6}"  # what stands behind a name: os.environ["…"] =
+_VALUE = r"(?=\S{0,60}[A-Za-z])(?=(?:[^\s\d]{0,40}\d){3})[\w+/-]{16,}={0,2}(?![\w+/(\[.…-])"  # no word, no call
 # What keys look like. Each is strict enough not to be met by chance in a text, and media are taken out before.
 _SHAPES: Mapping[str, str] = {
     "looks like an API key (sk-…)": r"\bsk-[A-Za-z0-9_-]{20,}",
@@ -36,8 +40,10 @@ _SHAPES: Mapping[str, str] = {
     "looks like a signed token (JWT)": r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}",
     "is a private key": r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----",
     "is sent as a bearer token": r"\b[Bb]earer\s{1,3}[A-Za-z0-9._~+/-]{20,}",
-    "is assigned to the name of a key": r"(?i)\b\w{0,40}(?:api_?key|secret|token|password)\w{0,40}[\"'\]\s]{0,6}"
-    r"[=:]\s{0,3}[\"'][^\"'\s…]{16,}[\"']",
+    "is assigned to the name of a key": rf"(?i){_NAME}{_CLOSED}[=:]\s{{0,3}}[\"'][^\"'\s…]{{16,}}[\"']"
+    rf"|{_NAME}{_CLOSED}[=:,]\s{{0,3}}[\"']?{_VALUE}|%(?:set_)?env\s{{1,5}}{_NAME}\s{{1,5}}{_VALUE}",
+    "is given as one of the keys": r"\bkeys\s{0,3}=\s{0,3}(?:dict\(|\{)[^)}]{0,400}?"
+    rf"[:=]\s{{0,3}}[\"']{_VALUE}[\"']",
 }
 _SHAPES_COMPILED = {name: re.compile(pattern) for name, pattern in _SHAPES.items()}
 _URL = re.compile(r"[a-z][a-z0-9+.-]{1,20}://[^\s\"'<>\\`]{4,8000}", re.IGNORECASE)
@@ -106,6 +112,7 @@ def scan(path: Path, secrets: Mapping[str, Key]) -> Scan:
     search = Secrets(secrets)
     for where, text in _places(notebook):
         findings |= dict.fromkeys(Finding(kind, what, where) for kind, what in search.through(text))
+    findings |= dict.fromkeys(_typed(notebook))
     findings |= dict.fromkeys(_media(notebook))
     order: tuple[Kind, ...] = ("key", "signed URL", "media")
     return Scan(path.name, sorted(findings, key=lambda found: order.index(found.kind)))
@@ -208,7 +215,7 @@ class Secrets:
 def _spellings(text: str) -> list[str]:
     """The text as it stands, and with each way of escaping undone, one after the other."""
     found = [text]
-    for undo in (_unescaped, unquote, html.unescape):
+    for undo in (_unescaped, _colourless, unquote, html.unescape):
         found += [plain for one in found if (plain := undo(one)) != one]
     return list(dict.fromkeys(found))
 
@@ -221,6 +228,11 @@ def _unescaped(text: str) -> str:
     return re.sub(r"\\+([/\"\\])", r"\1", text)
 
 
+def _colourless(text: str) -> str:
+    """Without the colours of a terminal, which a traceback puts between a name and what is assigned to it."""
+    return re.sub(r"\x1b\[[\d;]{0,20}m", "", text)
+
+
 def _signed(url: str) -> str:
     """The host and the parameter which make an address one that opens by itself; "" where nothing does."""
     by = signer(url)
@@ -230,6 +242,16 @@ def _signed(url: str) -> str:
     return (
         f"an address at {host} with a password in it" if by == "password" else f"an address at {host}, signed by {by}"
     )
+
+
+def _typed(value: Json) -> Iterator[Finding]:
+    """What was typed into a password field, which a notebook saves with its widgets."""
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _typed(inner)
+    if isinstance(value, dict) and value.get("model_name") == "PasswordModel":
+        state = value.get("state")
+        if isinstance(state, dict) and state.get("value"):
+            yield Finding("key", "stands in a password field", "the notebook's metadata")
 
 
 # ── media ─────────────────────────────────────────────────────────────────────

@@ -117,10 +117,10 @@ def test_hostile_json() -> None:
     for _ in range(900):
         deep = [deep]
     assert "SECRET" not in json.dumps(without_secrets(deep))
-    started = time.monotonic()
+    started = time.process_time()
     for piece in ("a.", "data:a/b;a=", "data:", "a" * 150 + " ", "a" * 80 + "\n", "https:", "\\/", "ab://"):
         without_secrets(" " + piece * (1_000_000 // len(piece)))
-    assert time.monotonic() - started < 15
+    assert time.process_time() - started < 15
 
 
 def test_a_letter_held_down_is_no_medium() -> None:

@@ -13,6 +13,7 @@ from vidgen_nb.records import Json, Medium
 
 _KEY_LEAST = 8  # characters: what is shorter would be found in ordinary words
 _KEY_BEGINS = 10
+_USER_LEAST = 16  # letters of a user in front of a host which is no name, but a token
 _VARIED = 12  # different letters that base64 of a medium has at least: 200 of a picture have some fifty
 _LONGEST = 200_000  # characters of one text in a reply, once its media are out
 _DEPTH = 64  # a reply nested deeper than this is no reply, and must not exhaust the stack
@@ -27,8 +28,8 @@ _BASE64 = rf"(?<![{_LETTERS}])(?:[{_LETTERS}]{{201,}}|(?:[{_LETTERS}]{{60,100}}\
 _URL_HEAD = r"[A-Za-z][A-Za-z0-9+.-]{0,30}:(?:\\?/){2}"
 
 _SIGNING = re.compile(
-    r"(?i)^(?:.*signature|sig|sign|.*token|auth_?key|.*access_?key_?id|.*-credential|key-pair-id|policy|api_?key|key|"
-    r"secret|wssecret|hdnea|password)$"
+    r"(?i)^(?:.*signature|sig|sign|.*token_*|auth_?key|.*access_?key_?id|.*-credential|key-pair-id|policy|api_?key|"
+    r"p?key|.*secret|hdn(?:ea|ts|tl)|password)$"
 )
 _WHOLE_DATA = re.compile(rf"\s*({_DATA_HEAD})(.*)", re.DOTALL | re.IGNORECASE)
 _WHOLE_URL = re.compile(rf"{_URL_HEAD}.*", re.DOTALL)
@@ -90,10 +91,10 @@ def signer(url: str) -> str:
         return ""
     try:
         parts = urlsplit(url)
-        named = parse_qsl(parts.query)
+        named = parse_qsl(parts.query) + parse_qsl(parts.fragment)
     except ValueError:
         return ""
-    if parts.password:
+    if parts.password or len(parts.username or "") >= _USER_LEAST:
         return "password"
     signing = [name for name, value in named if len(value) >= 8 and "…" not in value and _SIGNING.match(name)]
     return signing[0].removeprefix("amp;")[:40] if signing else ""
