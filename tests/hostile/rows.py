@@ -66,12 +66,13 @@ WAITING = (
 )  # fmt: skip
 FETCHING = (
     Row("D1", "the download breaks off, or is no MP4",
-        "tried again; only a whole MP4 counts, and a whole file that is none is kept beside the clips"),
+        "tried again, more slowly each time, for a day; only a whole MP4 counts, and a whole file that is none is kept "
+        "beside the clips"),
     Row("D2", "the link has expired", "a fresh one is asked for; then *stuck*, and can be resumed"),
     Row("D3", "the link leads to another host", "followed without your key"),
     Row("D4", "the link points into your own network",
         "not fetched, and the host is named; `allow_media_hosts` allows it"),
-    Row("D5", "a download without end, or a byte at a time", "stopped by size and by speed"),
+    Row("D5", "a download without end, or a byte at a time", "stopped by size and by speed; *stuck* where it is always too large, and can be resumed"),
     Row("D6", "the kernel is killed or the disk is full during the download",
         "no half file under a clip's name; `vg.resume()` finishes it"),
     Row("D7", "names that lead elsewhere (`../`, `CON`)", "a file name holds nothing of the provider's"),
