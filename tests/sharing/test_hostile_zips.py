@@ -131,6 +131,14 @@ def test_bombs_are_refused_before_they_grow(
     refused(there, packed(tmp_path / "many.zip", good), "has 4 entries")
 
 
+def test_a_recipe_of_a_million_pieces_is_not_read(there: Studio, good: Zip, tmp_path: Path) -> None:
+    """Small enough as text, and thirty times that in memory once it is read: refused before."""
+    name = one(good, ".json")
+    told = good[name].rstrip().removesuffix(b"}") + b', "more": [' + b"[]," * 400_000 + b"0]}"
+    path = packed(tmp_path / "pieces.zip", {**good, name: told}, zipfile.ZIP_DEFLATED)
+    refused(there, path, "says more than all recipes")
+
+
 def test_an_entry_that_lies_about_its_size_is_refused(there: Studio, good: Zip, tmp_path: Path) -> None:
     """The list says ten bytes, the data are more: no more than was announced is ever written."""
     path = packed(tmp_path / "evil.zip", good)

@@ -31,6 +31,7 @@ from vidgen_nb.sharing.recipe import FORMAT, INPUT, MARK, Refused, inputs_of, js
 
 MOST_ENTRIES = 5_000
 MOST_OF_A_RECIPE = 4 << 20  # bytes
+MOST_PIECES = 500_000  # values in all recipes: empty lists take thirty times their length in memory
 SWELLS, SLACK = 4, 64 << 20  # clips do not get smaller by packing: what grows by more than this is a bomb
 _TOLD = 20  # problems; more say no more
 _STEM = r"\d{4}-\d\d-\d\d_((?:sim-)?[0-9a-f]{10})(?:_\d{1,3})?"
@@ -143,6 +144,7 @@ class _Loader:
         self._home = ledger.home
         self._staged: dict[str, tuple[Path, str]] = {}  # by entry: the temporary file and its sha256
         self._named = {MARK}
+        self._pieces = 0
 
     def load(self) -> list[_Clip]:
         """Every clip of the zip, unpacked and checked. Raises _Wrong with all problems."""
@@ -194,7 +196,11 @@ class _Loader:
         return self._ledger.get(record.id) or known
 
     def _clip(self, name: str) -> _Clip:
-        record = record_of(self._archive.read(self._entries[name]), name)
+        recipe = self._archive.read(self._entries[name])
+        self._pieces += sum(map(recipe.count, (b",", b"[", b"{")))
+        if self._pieces > MOST_PIECES:
+            raise Refused(name, "says more than all recipes of an export may: fewer clips in one zip would do")
+        record = record_of(recipe, name)
         media = [file.path for file in record.files] + [file.poster for file in record.files if file.poster]
         for one in [name, *media]:
             found = _NAME.fullmatch(one)
