@@ -32,7 +32,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with serving(lambda seen: Say(500)) as line:
         Provider(line)
         with Studio(**told(line.url), home=home, allow_paid=True, timing=QUICK) as studio:
-            studio.generate(**ASKED).wait(20)
+            studio.generate(**ASKED).wait(120)
     return home
 
 

@@ -33,7 +33,7 @@ from . import canaries
 pytestmark = pytest.mark.notebook
 HERE = Path(__file__).parent
 
-GENERATE = "vg.generate(**inside.asked({fault!r})).wait(60)"
+GENERATE = "vg.generate(**inside.asked({fault!r})).wait(300)"
 FAULTS: dict[str, tuple[str, str]] = {  # name: the error that a cell ends with, and the cell
     "refused": ("InvalidRequest", GENERATE),
     "unauthorized": ("AuthError", GENERATE),
@@ -61,7 +61,7 @@ FAULTS: dict[str, tuple[str, str]] = {  # name: the error that a cell ends with,
         "KeyboardInterrupt",
         "inside.interrupt_when('arrived')\nvg.generate(**inside.asked({fault!r}))",
     ),
-    "answered": ("", "Path('answer').touch()\nvg.resume(vg.history('interrupted')[0].id).wait(60)"),
+    "answered": ("", "Path('answer').touch()\nvg.resume(vg.history('interrupted')[0].id).wait(300)"),
     "awaited": ("CancelledError", "inside.interrupt_when('polled')\nawait vg.generate(**inside.asked({fault!r}))"),
     "out of time": ("TimeoutError", "await asyncio.wait_for(vg.generate(**inside.asked('awaited')), 0.1)"),
     "nobody there": ("NotSent", "away('http://127.0.0.1:1').generate(**inside.asked('away'))"),
@@ -109,12 +109,12 @@ FAULTS: dict[str, tuple[str, str]] = {  # name: the error that a cell ends with,
     ),
     "form, pressed": (
         "",
-        "inside.press(form, 'generate')\nvg.history('fault-form')[0].wait(60)\ninside.note(form)\nform.generate()",
+        "inside.press(form, 'generate')\nvg.history('fault-form')[0].wait(300)\ninside.note(form)\nform.generate()",
     ),
     "form, refused": (
         "InvalidRequest",
         "form = vg.form(inside.NAME, **inside.filled('refused form'))\n"
-        "inside.fill_in(form)\ninside.press(form, 'generate')\nform.generate().wait(60)",
+        "inside.fill_in(form)\ninside.press(form, 'generate')\nform.generate().wait(300)",
     ),
     "form, wrong data": (
         "InvalidRequest",
@@ -124,7 +124,7 @@ FAULTS: dict[str, tuple[str, str]] = {  # name: the error that a cell ends with,
     "simulated": (
         "",
         "pretended = vg.Studio(home='pretended', simulate=True)\n"
-        "pretended.generate(**inside.legal('a boat (simulate queued=0 seconds=0)')).wait(60)\n"
+        "pretended.generate(**inside.legal('a boat (simulate queued=0 seconds=0)')).wait(300)\n"
         "pretended.form(inside.NAME)",
     ),
 }
@@ -158,7 +158,7 @@ END = [
     "plan = vg.sweep(['fault-fine a', 'fault-fine b'], **{k: v for k, v in inside.asked('x').items() if k != 'prompt'})"
     "\nplan",
     "inside.note(inside.of_no_pickle(vg.plan(**inside.asked('planned'))))",
-    "run = plan.run()\nrun.wait(60)\ninside.note(plan, run)\nrun",
+    "run = plan.run()\nrun.wait(300)\ninside.note(plan, run)\nrun",
     "vg.generate(**inside.asked('troubled'))",
     "from IPython.display import display\ndisplay(vg.spend(), vg.price(), vg.models(inside.NAME))",
     "vg.history()",
@@ -321,7 +321,7 @@ def executed(folder: Path, play: Play, url: str) -> list[str]:
         "IPYTHONDIR": str(folder / "ipython"),
     }
     client = Listening(
-        notebook, timeout=120, allow_errors=True, store_widget_state=True, resources={"metadata": {"path": str(folder)}}
+        notebook, timeout=400, allow_errors=True, store_widget_state=True, resources={"metadata": {"path": str(folder)}}
     )
     with (folder / "kernel.txt").open("wb") as output:
         client.execute(env={**os.environ, **variables}, stdout=output, stderr=output)

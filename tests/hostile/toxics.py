@@ -17,7 +17,7 @@ import pytest
 
 from ..loopback import Played, Say
 
-PATIENCE = 30.0  # seconds until a condition that does not come true fails the test
+PATIENCE = 120.0  # seconds until a condition that does not come true fails the test
 
 
 @dataclass(frozen=True)
