@@ -7,9 +7,6 @@ from vidgen_nb.display.form_fields import label_of
 from vidgen_nb.display.html import Html, el, join, one_line
 from vidgen_nb.display.saved import FONT, LINE, code
 
-_CELL = "margin:0;border:0;padding:2px 12px 2px 0;text-align:left;vertical-align:top;line-height:19.5px"
-
-
 def as_html(title: str, values: Mapping[str, Any], problems: Sequence[tuple[str, str]], call: str) -> Html:
     """The static form. Only what survives in an untrusted notebook: inline styles, no text colour."""
     rows = [_row(label_of(name), el("span", None, one_line(_text(value), 400))) for name, value in values.items()]
@@ -19,13 +16,13 @@ def as_html(title: str, values: Mapping[str, Any], problems: Sequence[tuple[str,
         f"margin:0;box-sizing:border-box;max-width:880px;border:1px solid {LINE};border-radius:6px;overflow:hidden;"
         f"font-family:{FONT};font-size:13px;line-height:19.5px;text-align:left;overflow-wrap:break-word"
     )
-    table = el("table", {"style": "margin:0;border-collapse:collapse"}, *rows) if rows else "Nothing is filled in."
+    listed = join(*rows) if rows else "Nothing is filled in."
     again = join("Run this cell to use the form. ", *_calls(call))
     return el(
         "div",
         {"style": style},
         el("div", {"style": block}, el("b", None, title)),
-        el("div", {"style": f"{block};border-top:1px solid {LINE}"}, table),
+        el("div", {"style": f"{block};border-top:1px solid {LINE}"}, listed),
         el("div", {"style": f"{block};border-top:1px solid {LINE};font-size:12px"}, again),
     )
 
@@ -46,11 +43,12 @@ def _calls(call: str) -> list[Html | str]:
 
 
 def _row(label: str, value: Html) -> Html:
+    """No table: JupyterLab paints the rows of one."""
     return el(
-        "tr",
-        None,
-        el("td", {"style": f"{_CELL};opacity:.7;white-space:nowrap"}, label),
-        el("td", {"style": _CELL}, value),
+        "div",
+        {"style": "margin:0;display:flex;gap:16px;padding:2px 0"},
+        el("span", {"style": "flex:0 0 112px;opacity:.7"}, label),
+        el("span", {"style": "flex:1 1 0;min-width:0"}, value),
     )
 
 
