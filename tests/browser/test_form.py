@@ -37,6 +37,13 @@ NAMELESS = """form => {
     const controls = form.querySelectorAll("input, textarea, select, button, [role=slider], [role=button]");
     return [...controls].filter(e => e.checkVisibility() && !named(e)).map(e => e.outerHTML);
 }"""
+# Whatever takes the focus without a ring around it.
+RINGLESS = """form => {
+    const stops = "input, textarea, select, button:enabled, [tabindex='0'], [contenteditable=true]";
+    const seen = [...form.querySelectorAll(stops)].filter(e => e.checkVisibility());
+    const ring = e => { e.focus(); const s = getComputedStyle(e); return `${s.outlineStyle} ${s.outlineWidth}`; };
+    return seen.filter(e => ring(e) !== "solid 2px").map(e => e.outerHTML);
+}"""
 TOO_WIDE = """form => {
     const edge = form.getBoundingClientRect().right + 1;
     const seen = [...form.querySelectorAll("*")].filter(e => e.checkVisibility() && !e.closest(".vg-last, svg"));
@@ -149,7 +156,7 @@ def test_choices_follow_the_model(open_notebook: OpenNotebook, front: Front) -> 
 
 
 def test_all_five_stand_wide_and_narrow(open_notebook: OpenNotebook, front: Front) -> None:
-    """Every control has a name, and nothing is beyond the form at 880 and at 360 pixels."""
+    """Every control has a name and a focus ring, and nothing is beyond the form at 880 and at 360 pixels."""
     page = open_notebook([SETUP, *(f'vg.form("{name}")' for name in FIVE), "vg.form()"], front=front)
     page.run(0)
     for index in range(1, len(FIVE) + 2):
@@ -161,6 +168,8 @@ def test_all_five_stand_wide_and_narrow(open_notebook: OpenNotebook, front: Fron
         expect(form.locator(".vg-f-model input")).to_be_visible(timeout=LONG)
         expect(form.get_by_label("Take", exact=True)).to_be_visible(timeout=LONG)
         assert form.evaluate(NAMELESS) == []
+        form.get_by_label("Take", exact=True).press("Tab")  # from now on the focus is the keyboard's
+        assert form.evaluate(RINGLESS) == []
         for width in (880, 360):
             form.evaluate("(form, width) => { form.style.width = `${width}px` }", width)
             assert form.evaluate(TOO_WIDE) == [], f"{index} at {width}"

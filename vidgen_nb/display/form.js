@@ -36,6 +36,8 @@ function tend(form) {
       attribute(handle, "aria-label", label);
       attribute(handle, "aria-valuetext", row.querySelector(".widget-readout")?.textContent ?? "");
     }
+    // a slider of choices takes nothing typed here, though ipywidgets lets one try
+    for (const readout of row.querySelectorAll(".widget-readout")) attribute(readout, "contenteditable", "false");
     for (const input of row.querySelectorAll("input, textarea, select")) {
       attribute(input, "aria-invalid", String(wrong));
       if (![...(input.labels ?? [])].some(named => named.textContent)) attribute(input, "aria-label", input.placeholder || label);

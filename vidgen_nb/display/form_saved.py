@@ -7,6 +7,7 @@ from vidgen_nb.display.form_fields import label_of
 from vidgen_nb.display.html import Html, el, join, one_line
 from vidgen_nb.display.saved import FONT, LINE, code
 
+
 def as_html(title: str, values: Mapping[str, Any], problems: Sequence[tuple[str, str]], call: str) -> Html:
     """The static form. Only what survives in an untrusted notebook: inline styles, no text colour."""
     rows = [_row(label_of(name), el("span", None, one_line(_text(value), 400))) for name, value in values.items()]
