@@ -31,7 +31,7 @@ Kernel = Literal["python3", "ipykernel-6"]  # the newest ipykernel, and the last
 FRONTS: tuple[Front, ...] = ("lab", "notebook")
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 OUTPUT = ".jp-Notebook .jp-OutputArea-output"
-PATIENCE = 60  # seconds for a server or a page to stand, on a busy machine
+PATIENCE = 180  # seconds for a server or a page to stand, on a busy machine
 
 
 class Jupyter:
@@ -121,6 +121,7 @@ class Jupyter:
             except httpx.HTTPError:
                 time.sleep(0.05)  # between two questions; nothing else tells that a server listens
         self._process.kill()
+        self._process.wait()
         raise RuntimeError(f"Jupyter did not start:\n{self._log.read_text()[-4000:]}")
 
 
