@@ -617,8 +617,9 @@ class Studio:
     @property
     def runner(self) -> Runner:
         """The engine, started when first needed. Raises as `ledger` does."""
-        ledger = self.ledger
+        self.ledger  # noqa: B018 (says so in a forked process, in which the lock may be held for ever)
         with self._lock:
+            ledger = self.ledger
             if "_runner" not in self.__dict__:
                 self._runner = Runner(ledger, self._timing, allowed_hosts=self._allow_media_hosts)
             return self._runner
