@@ -171,8 +171,9 @@ def test_mistakes_of_ours_are_errors() -> None:
         el("p", {"onclick": "x"})
     with pytest.raises(ValueError, match="style"):
         el("p", {"style": 'x"y'})
-    with pytest.raises(ValueError, match="style"):
-        el("p", {"style": "background:url(//x)"})
+    for style in ("background:url(//x)", "background:URL(//x)", "color:red;\nbackground:url(//x)"):
+        with pytest.raises(ValueError, match="style"):
+            el("p", {"style": style})
     for path in (PurePosixPath("/etc/passwd"), PurePosixPath("../x")):
         with pytest.raises(ValueError, match="below"):
             path_link(path)

@@ -62,7 +62,7 @@ _PLAIN = frozenset(
     ]
 )
 _TAG = re.compile(r"[a-z][a-z0-9]*")
-_STYLE = re.compile(r"(?!.*url)[\w\s:;.,#%()/-]*", re.ASCII)
+_STYLE = re.compile(r"(?!.*url)[\w :;.,#%()/-]*", re.ASCII | re.IGNORECASE)
 _HTTPS = re.compile(r"https://[^\s/?#]+", re.ASCII)
 # What MathJax and KaTeX take for mathematics, in every text of a page: $…$, \(…\), \[…\], \begin{…}, \ref{…}, and \$
 _MATHS = re.compile(r"\$|\\(?=[\\$()\[\]]|begin|end|ref|eqref)")
