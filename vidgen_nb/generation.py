@@ -385,8 +385,9 @@ def _error_of(failure: Failure, clip: Generation, reason: str) -> VidgenError:
         words["retry_at"] = failure.retry_at
     if issubclass(kind, errors.GenerationStuck):
         words["reason"] = reason
-    if issubclass(kind, SubmitUnknown) and not facts.search:
-        words["hint"] = SubmitUnknown.hint.replace(" clip.reconcile(),", "")
+    if issubclass(kind, SubmitUnknown):  # it was raised in place of being returned: no name holds the clip yet
+        ways = SubmitUnknown.hint if facts.search else SubmitUnknown.hint.replace(" clip.reconcile(),", "")
+        words["hint"] = f'clip = vg.resume("{clip.id}") gives it. {ways}'
     if failure.kind in {"InvalidRequest", "ModelNotFound"} and not failure.hint:
         words["hint"] = kind.hint.replace("…", f'"{clip.provider}"')
     error: VidgenError = kind(message, **words)

@@ -39,6 +39,7 @@ def test_the_card_has_the_four_ways_out(lost: vg.Generation, studio: vg.Studio) 
     assert "unknown" in text
     error = lost.error
     assert isinstance(error, vg.SubmitUnknown)
+    assert f'clip = vg.resume("{lost.id}")' in error.hint  # where it was raised, no name holds the clip
     for call in ("adopt(", "resolve(not_billed=True)", "resubmit(accept_double_charge=True)"):
         assert call in error.hint
     assert ("reconcile()" in error.hint) is (lost.provider == "aitoearn")
