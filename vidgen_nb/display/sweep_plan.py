@@ -138,7 +138,8 @@ def _row(view: SweepView, number: int, row: Any) -> Html:
         _cell("td", el("span", {"lang": words.language(label), "title": label}, label)) for label in _labels(view, row)
     ]
     said = el("span", {"title": _state(row)}, words.without_source(_state(row)))
-    state = join(_disc(), said) if row.state == "invalid" else said
+    room = {"style": "margin:0;min-width:160px"}  # a reason in a narrow cell is read in few lines: the table scrolls
+    state = el("div", room, join(_disc(), said)) if row.state == "invalid" else said
     cells = [_cell("td", str(number), right=True), *labels, _cell("td", state), _cell("td", _cost(row), right=True)]
     return el("tr", {"style": _ground(row.state == "invalid")}, *cells)
 
