@@ -91,14 +91,17 @@ class SweepRun:
     # ── what a person does ────────────────────────────────────────────────────
     def stop(self) -> None:
         """Submit no more. What is at the providers goes on; running the sweep again makes the rest."""
+        self._halt()
+        for place in self._places:
+            self._call_off(place)
+        self._tell(None)
+
+    def _halt(self) -> None:
         with self._changed:
             self._stopped = self._stopped or any(place.waiting or place.unsent for place in self._places)
             for place in self._places:
                 place.waiting = False
             self._changed.notify_all()
-        for place in self._places:
-            self._call_off(place)
-        self._tell(None)
 
     def wait(self, timeout: float | None = None) -> "SweepRun":
         """Wait until every clip is settled. Failed clips raise nothing here: they stand in `errors`.
@@ -149,7 +152,8 @@ class SweepRun:
         """End the thread: the Studio closes. What is at the providers goes on there."""
         with self._changed:
             self._closing = True
-        self.stop()
+        self._halt()  # whose turn has not come, is sent away by the engine as it closes
+        self._tell(None)
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout=10)
 

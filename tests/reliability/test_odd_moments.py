@@ -278,7 +278,7 @@ def test_a_proxy_that_nobody_can_use(monkeypatch: pytest.MonkeyPatch, make_studi
     monkeypatch.setenv("ALL_PROXY", "socks9://127.0.0.1:1")
     studio = make_studio(base_urls={"relaydance": "http://relay.example"})
     for _ in range(2):
-        with pytest.raises(vg.NotSent, match=r"proxy .* cannot be used.*safe to run this again"):
+        with pytest.raises(vg.NotSent, match=r"proxy .* none that can be used.*safe to run this again"):
             studio.generate(**ASKED)
 
 
