@@ -17,7 +17,7 @@ from vidgen_nb.studio import Studio
 from .clips import mp4
 from .loopback import Answer, Loopback, Say, Seen, serving
 
-QUICK = Timing(connect=2, submit=1.5, poll=1.5, first_poll=0.02, min_gap=0.02, max_gap=0.1)
+QUICK = Timing(connect=10, submit=5, poll=5, first_poll=0.02, min_gap=0.02, max_gap=0.1)
 SAMPLES = Path(__file__).parent / "samples"
 TASK = "task_1"
 CLIP = mp4()
