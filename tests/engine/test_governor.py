@@ -189,6 +189,37 @@ def test_who_waits_in_a_cell_goes_first_and_nobody_is_forgotten() -> None:
     in_virtual_time(play)
 
 
+def test_other_work_waits_while_requests_wait_for_room() -> None:
+    """Until the last of them is inside, or its patience has ended; who is held back by a limit does not count."""
+
+    async def play(now: Callable[[], float]) -> None:
+        lane = Lane(2, now)
+
+        async def ask() -> None:
+            async with lane.turn():
+                lane.passed()
+                await asyncio.sleep(1)
+
+        await lane.calm(5)
+        assert now() == 0
+        asking = [asyncio.ensure_future(ask()) for _ in range(6)]
+        await asyncio.sleep(0.5)  # by then two are inside, and four wait
+        await lane.calm(0.2)
+        assert now() == pytest.approx(0.7)
+        await lane.calm(5)
+        assert now() == pytest.approx(2.1, abs=0.1), "the last two were let in"
+        await asyncio.gather(*asking)
+        async with lane.turn():
+            lane.refused(30.0)
+        asking, before = [asyncio.ensure_future(ask()) for _ in range(6)], now()
+        await asyncio.sleep(1)
+        await lane.calm(5)
+        assert now() == before + 1
+        await asyncio.gather(*asking)
+
+    in_virtual_time(play)
+
+
 def test_who_stops_waiting_takes_no_turn() -> None:
     """Whoever is cancelled while waiting, or just as the turn was given, leaves the lane as it was."""
 

@@ -1,5 +1,6 @@
 """Downloads and the disk hold nobody up: neither the polls of other clips, nor close(), nor the end of a process."""
 
+import asyncio
 import json
 import os
 import socket
@@ -10,6 +11,7 @@ import textwrap
 import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +20,8 @@ from typing import Any
 import pytest
 
 import vidgen_nb as vg
-from vidgen_nb.engine.runner import DOWNLOADS_AT_ONCE
+from vidgen_nb.engine.governor import Lane
+from vidgen_nb.engine.runner import DOWNLOADS_AT_ONCE, POLLS_FIRST
 from vidgen_nb.ledger import Ledger
 from vidgen_nb.records import Record, Status
 
@@ -154,7 +157,7 @@ def test_the_loop_touches_neither_file_nor_ledger(
 
 # ── downloads ─────────────────────────────────────────────────────────────────
 def test_so_many_downloads_at_once_and_no_more(make_studio: MakeStudio, server: Loopback) -> None:
-    """Six clips are done together: three are fetched, the others when their turn comes."""
+    """More clips are done together than are fetched at once: the others come when their turn does."""
     count, most, go, lock = 0, 0, threading.Event(), threading.Lock()
 
     class Held(Played):
@@ -170,13 +173,38 @@ def test_so_many_downloads_at_once_and_no_more(make_studio: MakeStudio, server: 
 
     tasks = Tasks(server, Held)
     studio = make_studio(timing=PATIENT)
-    clips = [studio.generate(**ASKED, take=take) for take in range(1, 7)]
+    clips = [studio.generate(**ASKED, take=take) for take in range(1, 2 * DOWNLOADS_AT_ONCE)]
     tasks.finished |= {clip.task_id for clip in clips}
     until(lambda: count == DOWNLOADS_AT_ONCE and all(clip.status is Status.DOWNLOADING for clip in clips))
     go.set()
     for clip in clips:
         assert clip.wait(20).status is Status.SUCCEEDED
     assert most == DOWNLOADS_AT_ONCE
+
+
+def test_polls_go_before_a_download_but_not_before_a_person(
+    make_studio: MakeStudio, server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While polls wait for room, a download begins if somebody waits for its clip in a cell; else it waits as well."""
+    crowded = asyncio.Event()
+
+    async def calm(_: Lane, patience: float) -> None:
+        assert patience == POLLS_FIRST
+        await crowded.wait()
+
+    monkeypatch.setattr(Lane, "calm", calm)
+    tasks = Tasks(server)
+    studio = make_studio()
+    awaited, other = two_running(studio, tasks)
+    with ThreadPoolExecutor() as person:
+        waiting = person.submit(awaited.wait, 20)
+        until(lambda: studio.runner._jobs[awaited.id].awaited)
+        tasks.finished |= {awaited.task_id, other.task_id}
+        assert waiting.result().status is Status.SUCCEEDED
+    until(lambda: other.status is Status.DOWNLOADING)
+    assert len([seen for seen in server.gets if seen.path == "/m.mp4"]) == 1
+    studio.runner._loop.call(crowded.set)
+    assert other.wait(20).status is Status.SUCCEEDED
 
 
 def test_bytes_and_speed_are_told(make_studio: MakeStudio, server: Loopback) -> None:

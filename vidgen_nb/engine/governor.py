@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from vidgen_nb.engine.wire import Gateway
@@ -39,6 +39,8 @@ class Lane:
         self._others: deque[asyncio.Future[None]] = deque()
         self._given = 0
         self._alarm: asyncio.TimerHandle | None = None
+        self._calm = asyncio.Event()  # nobody waits for room; waiting until the rate allows it is another matter
+        self._calm.set()
         self._closed = False
         self.rate = START
         self._faster = FASTER
@@ -67,6 +69,12 @@ class Lane:
             yield
         finally:
             self._leave()
+
+    async def calm(self, patience: float) -> None:
+        """Let requests go first for which there is no room yet, but wait `patience` seconds at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._calm.wait()
 
     def passed(self) -> None:
         """The provider answered, and did not say that it was asked too often."""
@@ -109,6 +117,14 @@ class Lane:
         self._give()
 
     def _give(self) -> None:
+        """Let in whoever may start, and take note whether it is only for lack of room that others may not."""
+        self._let_in()
+        if self._inside == self._at_once and (self._urgent or self._others):
+            self._calm.clear()
+        else:
+            self._calm.set()
+
+    def _let_in(self) -> None:
         """Let in whoever may start now, and see to it that this is asked again when the next may."""
         if self._alarm is not None:
             self._alarm.cancel()

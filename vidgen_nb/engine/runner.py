@@ -29,7 +29,8 @@ from vidgen_nb.media.redact import without_secrets
 from vidgen_nb.providers.contract import Provider, Task, refusal_kind
 from vidgen_nb.records import TRANSIENT, Call, Outcome, Record, Reply, Status, Timing
 
-DOWNLOADS_AT_ONCE = 3
+DOWNLOADS_AT_ONCE = 6
+POLLS_FIRST = 5.0  # seconds for which a download lets polls go first that there is no room for: each is over sooner
 INSISTING = 8  # tries to write an outcome down, in about a minute, before whoever waits is told that it cannot be
 FOREIGN_GAP = 1.0  # seconds between looks at a row which another process takes care of
 _WEIGHTY = frozenset({"status", "step", "task_id", "error", "reason", "cost", "files"})
@@ -489,6 +490,8 @@ class Runner:
         urls = tuple(job.gateway.base_url + url if url.startswith("/") else url for url in urls)
         try:
             async with self._downloads:
+                if not job.awaited:
+                    await self._governors.of(job.gateway).polls.calm(POLLS_FIRST)
                 await self._fetch_all(job, urls)
         except download.LinkExpired:
             job.patience = replace(job.patience, links=job.patience.links + 1)
