@@ -49,7 +49,7 @@ class Gateways:
         """The provider's name: the one given, or the only one with a key. Raises UnknownProvider."""
         if name is not None:
             return name
-        with_key = [name for name in providers.names() if self._key(providers.find(name))]
+        with_key = [name for name, spec in providers.every().items() if self._key(spec)]
         if len(with_key) == 1:
             return with_key[0]
         why = "None has a key" if not with_key else f"{len(with_key)} have a key"
@@ -79,6 +79,12 @@ class Gateways:
             way = "vg.setup(simulate=True)" if record.simulated else "a Studio without simulate=True"
             not_ = "" if record.simulated else "not "
             raise InvalidRequest(f"{record.id} is {not_}simulated.", hint=f"Use {way} for it.")
+        spec = providers.find(record.provider)
+        if self._simulator is None and not self._base_url(spec):
+            raise InvalidRequest(
+                f"{record.id} was made at {record.origin}, and {spec.TITLE} has no address here yet.",
+                hint=f"Set {spec.BASE} to your gateway's base URL at {record.origin}.",
+            )
         gateway = self.to(record.provider)
         if self.origin(gateway) != record.origin:
             hint = f"Set {gateway.provider.BASE} to an address of {record.origin} for it."
@@ -98,8 +104,7 @@ class Gateways:
     def table(self) -> Providers:
         """The providers, where their keys were found (never a part of one), and their base URLs."""
         rows = []
-        for name in providers.names():
-            spec = providers.find(name)
+        for name, spec in providers.every().items():
             key = self._key(spec)
             rows.append(
                 ProviderInfo(

@@ -83,6 +83,14 @@ def test_an_imported_clip_can_be_rated_without_its_gateway(
     assert there.history("推近")[0].id == clip.id
 
 
+def test_a_clip_of_a_gateway_without_an_address_here_names_its_own(here: Studio, make_clip: MakeClip) -> None:
+    """New API stands at an address that everybody chooses: what to do with such a clip needs the one it was made at."""
+    made = make_clip(provider="newapi", origin="https://gateway.example")
+    with pytest.raises(InvalidRequest, match=r"made at https://gateway.example") as refused:
+        here.gateways.of(made)
+    assert refused.value.hint == "Set NEWAPI_BASE_URL to your gateway's base URL at https://gateway.example."
+
+
 def test_inputs_travel_so_that_a_recipe_runs_again(
     here: Studio, there: Studio, make_clip: MakeClip, tmp_path: Path
 ) -> None:

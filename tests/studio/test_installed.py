@@ -20,13 +20,13 @@ DIALECT = "from vidgen_nb.simulator.dialects.relaydance import *\nNAME = 'dance2
 
 
 @pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Such a package is installed while this process runs, and goes again."""
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Such a package is installed while this process runs, and goes again; a test may say what is in it."""
     providers._installed.cache_clear()
     assert "dance2" not in providers.names()  # looked through, and kept, before it comes
     site = tmp_path / "site"
     (site / "vidgen_dance2").mkdir(parents=True)
-    (site / "vidgen_dance2" / "__init__.py").write_text(PROVIDER)
+    (site / "vidgen_dance2" / "__init__.py").write_text(getattr(request, "param", PROVIDER))
     (site / "vidgen_dance2" / "dialect.py").write_text(DIALECT)
     facts = site / "vidgen_dance2-1.0.dist-info"
     facts.mkdir()
@@ -48,6 +48,26 @@ def test_a_package_adds_a_provider() -> None:
         assert clip.facts.title == "Dance Two"
         assert "dance2" in [row.name for row in studio.list_providers()]
         assert studio.dance2.plan("a paper boat", duration=5).existing == clip
+
+
+@pytest.mark.parametrize(
+    ("installed", "why"),
+    [("import a_library_that_is_gone", "ModuleNotFoundError: No module named"), ("NAME = 'dance2'", "it lacks TITLE,")],
+    indirect=["installed"],
+)
+@pytest.mark.usefixtures("installed")
+def test_a_package_that_is_broken_takes_nothing_from_the_others(why: str) -> None:
+    """It is named where it is asked for, with what is wrong; the five are listed, offered and used as ever."""
+    broken = pytest.warns(UserWarning, match="vidgen[-_]dance2")
+    with vg.Studio(simulate=True) as studio:
+        with pytest.raises(vg.UnknownProvider, match=f"'dance2' of the package vidgen-dance2 cannot be loaded: {why}"):
+            studio.generate("a paper boat", provider="dance2", duration=5)
+        with broken:
+            assert [row.name for row in studio.list_providers()] == list(providers.BUILT_IN)
+        with broken:
+            form = studio.form()
+            form.value = {"provider": "relaydance", "prompt": "a paper boat", "duration": 5}
+        assert form.value["provider"] == "relaydance"
 
 
 def test_packages_are_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,7 +102,7 @@ class Form:
         self._problems: list[Problem] = []
         self._next = 0
         if provider is None:
-            known = {name: providers.find(name).TITLE for name in providers.names()}
+            known = {name: spec.TITLE for name, spec in providers.every().items()}
             self._choice = _ProviderField(known)
             provider = _likely(desk, tuple(known))
             self._choice.write(provider)

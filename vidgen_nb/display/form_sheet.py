@@ -66,7 +66,7 @@ def named(spec: Provider, given: Mapping[str, Any], *, choosing: bool) -> tuple[
     fields = {*asks_for(spec), "take", "extra"}
     table = {name: ours for name, ours in aliases(spec.Request).items() if ours in fields}
     table |= {"take": "take", "extra": "extra"}
-    elsewhere = {name for other in providers.names() for name in asks_for(providers.find(other))} if choosing else set()
+    elsewhere = {name for other in providers.every().values() for name in asks_for(other)} if choosing else set()
     known: dict[str, Any] = {}
     others: dict[str, Any] = {}
     for name, value in given.items():

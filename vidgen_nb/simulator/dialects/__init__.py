@@ -6,6 +6,7 @@ notebook hands its own to `Simulator.add`.
 """
 
 import re
+import warnings
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -64,9 +65,15 @@ class Dialect(Protocol):
 
 
 def find() -> list[Dialect]:
-    """The dialects of this folder, then those of installed packages."""
-    here: list[Any] = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
-    return [*here, *(point.load() for point in entry_points(group="vidgen_nb.dialects"))]
+    """The dialects of this folder, then those of installed packages; one that cannot be loaded is warned of."""
+    found: list[Any] = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
+    for point in entry_points(group="vidgen_nb.dialects"):
+        try:
+            found.append(point.load())
+        except Exception as error:
+            told = f"The simulator does not play {point.name!r}: {point.value} cannot be loaded: {error!r}"
+            warnings.warn(told, stacklevel=2)
+    return found
 
 
 # ── what dialects share ───────────────────────────────────────────────────────
