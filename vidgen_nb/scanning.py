@@ -31,6 +31,7 @@ _VALUE = r"(?=\S{0,60}[A-Za-z])(?=(?:[^\s\d]{0,40}\d){3})[\w+/-]{16,}={0,2}(?![\
 # What keys look like. Each is strict enough not to be met by chance in a text, and media are taken out before.
 _SHAPES: Mapping[str, str] = {
     "looks like an API key (sk-…)": r"\bsk-[A-Za-z0-9_-]{20,}",
+    "looks like a secret key (sk_live_…)": r"\b[sr]k_(?:live|test)_[A-Za-z0-9]{16,}",
     "looks like a Google API key": r"\bAIza[A-Za-z0-9_-]{35}\b",
     "looks like an AWS access key": r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
     "looks like a GitHub token": r"\bgh[pousr]_[A-Za-z0-9]{36,}\b|\bgithub_pat_[A-Za-z0-9_]{40,}\b",

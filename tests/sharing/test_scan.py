@@ -108,6 +108,7 @@ def test_every_place_of_a_notebook_is_looked_at(here: Studio, tmp_path: Path) ->
 
 SHAPES = [
     "sk-proj-abcdefghijklmnopqrstuvwx0123",
+    "sk_live_" + "c3" * 12,
     "AIza" + "b" * 35,
     "AKIA" + "ABCDEFGH12345678",
     "ghp_" + "a1" * 18,
