@@ -48,6 +48,7 @@ class Sweep:
         self._options = options  # of plan() and begin(): check, max_cost, allow_unknown_cost
         seen: set[str] = set()
         self.rows = tuple(self._planned(single, seen) for single in asked.singles)
+        self._beyond = tuple(studio.orders.beyond(self.costs) if self.counts["new"] > 1 else ())
 
     @property
     def template(self) -> str:
@@ -80,6 +81,11 @@ class Sweep:
     def costs(self) -> list[Cost]:
         """What the new clips cost together: one Cost for each unit, and an unknown one if any is not known."""
         return total([row.cost for row in self.rows if row.state == "new"])
+
+    @property
+    def beyond(self) -> tuple[str, ...]:
+        """What the budget says to the new clips together; empty where it holds them."""
+        return self._beyond
 
     @frameless
     def run(self, parallel: int | Mapping[str, int] | None = None, *, skip_invalid: bool | None = None) -> "SweepRun":

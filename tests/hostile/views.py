@@ -99,8 +99,9 @@ def _planned_sweep(text: str, home: Path) -> Mapping[str, str]:
     rows = [row("new", (0,)), row("exists", (1,)), row("invalid", (0,))]
     counts = {"new": 1, "exists": 1, "invalid": 1}
     view: Any = SimpleNamespace(
-        axes=[axis(text, [text, "b"])], template=text, rows=rows, counts=counts, costs=[Cost(1, text, text)]
-    )
+        axes=[axis(text, [text, "b"])], template=text, rows=rows, counts=counts, costs=[Cost(1, text, text)],
+        beyond=[text],
+    )  # fmt: skip
     return sweep_plan.plan_bundle(view)
 
 

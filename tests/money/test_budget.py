@@ -19,6 +19,7 @@ from vidgen_nb.purse import Leave, checked_budget
 from vidgen_nb.records import Status
 from vidgen_nb.simulator.app import Simulator
 
+from ..hostile.toxics import until
 from .conftest import MakeStudio
 
 WAITING = "a boat (simulate queued=1e12)"
@@ -62,6 +63,22 @@ def test_the_last_of_a_budget_may_be_spent(make_studio: MakeStudio, bill: list[A
     for take in (1, 2, 3):
         studio.generate(WAITING, **BOAT, take=take)
     refused(studio, bill)
+
+
+def test_a_sweep_is_held_against_the_budget_as_a_whole(make_studio: MakeStudio, bill: list[Any]) -> None:
+    """Each of three clips fits, and all of them do not: the plan says so before; those that fit are made."""
+    studio = priced(make_studio, budget={"CNY": 11, "USD": 0.1})
+    sweep = studio.sweep("a {animal} (simulate queued=1e12)", animal=["fox", "owl", "hen"], **BOAT)
+    assert "budget" not in str([row.warnings for row in sweep.rows])
+    for text in sweep._repr_mimebundle_().values():
+        assert "Together: 16.50 CNY, by your price is beyond budget" in text
+        assert "0 CNY are spent or in flight" in text
+    assert studio.sweep("a {animal}", animal=["fox", "owl"], **BOAT).beyond == ()
+    assert bill == []
+    run = sweep.run()
+    until(lambda: run.errors and len(bill) == 2)
+    run.stop()
+    assert [type(error) for error in run.errors.values()] == [vg.BudgetExceeded]
 
 
 def test_a_replay_needs_no_budget(make_studio: MakeStudio, bill: list[Any]) -> None:

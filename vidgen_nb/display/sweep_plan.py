@@ -29,6 +29,8 @@ class SweepView(Protocol):
     def counts(self) -> Mapping[str, int]: ...
     @property
     def costs(self) -> Sequence[Cost]: ...
+    @property
+    def beyond(self) -> Sequence[str]: ...
 
 
 def plan_bundle(view: SweepView) -> dict[str, str]:
@@ -73,9 +75,9 @@ def _next(view: SweepView) -> str:
 
 
 def _warnings(view: SweepView) -> list[str]:
-    """Each warning once, with the number of clips that it is about."""
+    """Each warning once, with the number of clips that it is about; then what is about all of them."""
     told = Counter(warning for row in view.rows if row.state == "new" for warning in row.warnings)
-    return [f"{warning} ({count} of {len(view.rows)} clips)" for warning, count in told.items()]
+    return [*(f"{warning} ({count} of {len(view.rows)} clips)" for warning, count in told.items()), *view.beyond]
 
 
 def _text(view: SweepView) -> str:
