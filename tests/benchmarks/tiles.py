@@ -28,9 +28,9 @@ from vidgen_nb.records import Status
 ROOT = Path(__file__).parents[2]
 COLUMNS = ROWS = 10
 STEP = 0.5  # seconds from one per cent of a clip to the next
-SECONDS = 5  # of one measurement
+SECONDS = 4  # of one measurement
 ROUNDS = 3
-GO_ON = f"go_on({SECONDS + 5})"
+GO_ON = f"go_on({SECONDS + 4})"
 CELLS = (
     f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom tests.benchmarks.tiles import show",
     *("go_on = show()", *[GO_ON] * ROUNDS),
