@@ -22,6 +22,8 @@ ROOT_OK = $(if $(filter 0,$(shell id -u)),--allow-root)
 .DEFAULT_GOAL := install
 .PHONY: install demo test check quick unit browser crash screenshots peers bench readme notebooks
 .NOTPARALLEL: # two cores, and tests that look at the clock
+# Images for containers often set it; hundreds of kernels and test processes would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 install: $(VENV)/.test
 	@sed -n 's/^# make/make/p' Makefile
