@@ -84,11 +84,12 @@ ROWS: Mapping[str, Row] = {
 }  # fmt: skip
 
 MISSED: Mapping[str, str] = {
-    "growth/late": "a thousand such clips end within ten seconds, and on one core polls share the interpreter with "
-    "downloads: httpx asks the system five times for each poll, and waits for its turn each time. It would take a "
-    "client that asks less, such as aiohttp's, or downloads in a process of their own",
+    "large/openai": "a third of our time goes by until the disk has the file, for which openai's helper does not wait; "
+    "where the disk was faster, it was 2.6. It would take a second thread that has the disk write while the rest comes",
     "start/card": "the card needs those three as well, and then our own modules, the ledger and the simulator's "
     "server, a third of it each; it would take showing the card before the request is made ready",
+    "tiles/fps": "two cores without a GPU paint the page, and run JupyterLab and the kernel as well; on a machine that "
+    "is twice as fast it was 59.4. It would take to draw fewer tiles in a frame, and so the changes later",
 }
 """Why a figure misses its goal, and what it would take: "row/figure"."""
 
