@@ -79,6 +79,7 @@ class Gateways:
             way = "vg.setup(simulate=True)" if record.simulated else "a Studio without simulate=True"
             not_ = "" if record.simulated else "not "
             raise InvalidRequest(f"{record.id} is {not_}simulated.", hint=f"Use {way} for it.")
+        self._check_names()
         spec = providers.find(record.provider)
         if self._simulator is None and not self._base_url(spec):
             raise InvalidRequest(
@@ -132,7 +133,10 @@ class Gateways:
                     named = "…" if swapped else name
                     raise InvalidRequest(f"{what} names {named!r}. Nothing was sent.", hint=nearest(name, known))
         for name, values in self._options.items():
-            spec = providers.find(name)
+            try:
+                spec = providers.find(name)
+            except UnknownProvider:  # it cannot be loaded, which is said where it is asked for itself
+                continue
             options = [*getattr(spec, "OPTIONS", ()), *(["site"] if hasattr(spec, "SITES") else [])]
             for option in values:
                 if option not in options:

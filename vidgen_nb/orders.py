@@ -3,7 +3,7 @@
 import secrets
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -200,16 +200,11 @@ class Orders:
 
     def _objections(self, cost: Cost, leave: Leave) -> list[Warned]:
         """What the budget would say to a clip of this cost."""
-        why = self._objection(cost, leave)
+        why = self.objection(cost, leave)
         return [Warned("", f"{why[0]} generate() refuses that. {why[1]}")] if why else []
 
-    def beyond(self, costs: Sequence[Cost]) -> list[str]:
-        """What the budget would say to all clips of a sweep together: a sum for each unit."""
-        leave = Leave({}, unknown=True)  # what is unknown is objected to clip by clip
-        found = [why for cost in costs if (why := self._objection(cost, leave))]
-        return [f"Together: {said} What no longer fits is refused when its turn comes. {hint}" for said, hint in found]
-
-    def _objection(self, cost: Cost, leave: Leave) -> tuple[str, str] | None:
+    def objection(self, cost: Cost, leave: Leave) -> tuple[str, str] | None:
+        """Why the budget does not hold this cost now, and what to do; None if it does."""
         studio = self._studio
         put = studio.ledger.ask if studio.has_ledger else (lambda question: question(None))
         return put(lambda db: studio.purse.objection(cost, leave, db))

@@ -1,7 +1,7 @@
 """vg.sweep(): a plan of many clips. Planning sends nothing; `run()` makes what is missing."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +12,7 @@ from vidgen_nb.errors import InvalidRequest, Problem, VidgenError, frameless
 from vidgen_nb.generation import Generation
 from vidgen_nb.media.redact import unsigned
 from vidgen_nb.providers.contract import aliases
+from vidgen_nb.purse import Leave
 from vidgen_nb.records import UNKNOWN_COST, Cost
 from vidgen_nb.sweep_run import SweepRun
 
@@ -48,7 +49,7 @@ class Sweep:
         self._options = options  # of plan() and begin(): check, max_cost, allow_unknown_cost
         seen: set[str] = set()
         self.rows = tuple(self._planned(single, seen) for single in asked.singles)
-        self._beyond = tuple(studio.orders.beyond(self.costs) if self.counts["new"] > 1 else ())
+        self._beyond = tuple(self._together())
 
     @property
     def template(self) -> str:
@@ -84,7 +85,7 @@ class Sweep:
 
     @property
     def beyond(self) -> tuple[str, ...]:
-        """What the budget says to the new clips together; empty where it holds them."""
+        """What the budget says to those new clips together of which it holds each; empty where it holds them all."""
         return self._beyond
 
     @frameless
@@ -147,6 +148,15 @@ class Sweep:
             "exists" if plan.existing is not None else "repeat" if repeated else "new"
         )
         return Row(single, state, "", plan.cost, plan.existing, tuple(map(str, plan.warnings)))
+
+    def _together(self) -> Iterator[str]:
+        objection = self._studio.orders.objection
+        alone = Leave.given(self._options.get("max_cost"), self._options.get("allow_unknown_cost", False))
+        new = [row.cost for row in self.rows if row.state == "new" and row.cost.amount is not None]
+        held = {cost for cost in set(new) if objection(cost, alone) is None}  # the others are told row by row
+        for cost in total([cost for cost in new if cost in held]):
+            if why := objection(cost, Leave({}, unknown=True)):
+                yield f"Together: {why[0]} What no longer fits is refused when its turn comes. {why[1]}"
 
     def __len__(self) -> int:
         return len(self.rows)

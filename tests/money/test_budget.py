@@ -74,6 +74,8 @@ def test_a_sweep_is_held_against_the_budget_as_a_whole(make_studio: MakeStudio, 
         assert "Together: 16.50 CNY, by your price is beyond budget" in text
         assert "0 CNY are spent or in flight" in text
     assert studio.sweep("a {animal}", animal=["fox", "owl"], **BOAT).beyond == ()
+    longer = {"animal": ["fox", "owl"], **BOAT, "duration": [5, 10]}
+    assert studio.sweep("a {animal}", **longer, max_cost={"CNY": 6}).beyond == (), "the long ones are refused anyway"
     assert bill == []
     run = sweep.run()
     until(lambda: run.errors and len(bill) == 2)

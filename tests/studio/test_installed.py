@@ -4,11 +4,13 @@ import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import vidgen_nb as vg
 from vidgen_nb import providers
+from vidgen_nb.simulator import dialects
 
 POINTS = "[vidgen_nb.providers]\ndance2 = vidgen_dance2\n\n[vidgen_nb.dialects]\ndance2 = vidgen_dance2.dialect\n"
 PROVIDER = (
@@ -68,6 +70,16 @@ def test_a_package_that_is_broken_takes_nothing_from_the_others(why: str) -> Non
             form = studio.form()
             form.value = {"provider": "relaydance", "prompt": "a paper boat", "duration": 5}
         assert form.value["provider"] == "relaydance"
+    with vg.Studio(options={"dance2": {"site": "cn"}}) as studio:
+        assert studio.plan("a paper boat", provider="relaydance", duration=5).warnings
+
+
+def test_a_dialect_that_lacks_something_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The simulator plays the others, and says which it does not and why."""
+    point = SimpleNamespace(name="dance2", value="vidgen_dance2.dialect", load=lambda: SimpleNamespace(NAME="dance2"))
+    monkeypatch.setattr(dialects, "entry_points", lambda **group: [point])
+    with pytest.warns(UserWarning, match=r"does not play 'dance2': vidgen_dance2.dialect lacks BASE, TASK_ID, ROUTES,"):
+        assert {dialect.NAME for dialect in dialects.find()} == set(providers.BUILT_IN)
 
 
 def test_packages_are_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:

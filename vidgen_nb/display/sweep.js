@@ -42,6 +42,7 @@ function renderGrid({ model, el }) {
       if (!place[name]) film(part);
       tick(part);
     }
+    tick(place.counts); // says how long it will take, also while no tile is in view
   }
   function tick(among = root) {
     const now = Date.now() / 1000 + skew;

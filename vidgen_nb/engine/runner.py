@@ -489,9 +489,9 @@ class Runner:
         values: dict[str, Any] = {}
         urls = tuple(job.gateway.base_url + url if url.startswith("/") else url for url in urls)
         try:
+            if not job.awaited:  # before it takes a place that another one could have
+                await self._governors.of(job.gateway).polls.calm(POLLS_FIRST)
             async with self._downloads:
-                if not job.awaited:
-                    await self._governors.of(job.gateway).polls.calm(POLLS_FIRST)
                 await self._fetch_all(job, urls)
         except download.LinkExpired:
             job.patience = replace(job.patience, links=job.patience.links + 1)

@@ -66,8 +66,10 @@ def _loaded(point: EntryPoint) -> "Provider":
     try:
         provider = point.load()
         why = f"it lacks {', '.join(missing)}" if (missing := _missing(provider)) else ""
-    except Exception as error:
+    except ImportError as error:
         why = f"{type(error).__name__}: {error}"
+    except Exception as error:  # whose words may hold a key: its settings, read as it is imported
+        why = type(error).__name__
     if not why:
         return cast("Provider", provider)
     package = point.dist.name if point.dist is not None else point.module

@@ -69,11 +69,19 @@ def find() -> list[Dialect]:
     found: list[Any] = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
     for point in entry_points(group="vidgen_nb.dialects"):
         try:
-            found.append(point.load())
+            dialect = point.load()
+            missing = [name for name in _NEEDED if not hasattr(dialect, name)]
+            why = f"lacks {', '.join(missing)}" if missing else ""
         except Exception as error:
-            told = f"The simulator does not play {point.name!r}: {point.value} cannot be loaded: {error!r}"
-            warnings.warn(told, stacklevel=2)
+            why = f"cannot be loaded ({type(error).__name__})"
+        if why:
+            warnings.warn(f"The simulator does not play {point.name!r}: {point.value} {why}.", stacklevel=2)
+        else:
+            found.append(dialect)
     return found
+
+
+_NEEDED = ("NAME", "BASE", "TASK_ID", "ROUTES", "key", "read", "refuse")
 
 
 # ── what dialects share ───────────────────────────────────────────────────────
