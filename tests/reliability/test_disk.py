@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 import vidgen_nb as vg
+from vidgen_nb.engine.download import TOLD_EVERY
 from vidgen_nb.engine.governor import Lane
 from vidgen_nb.engine.runner import DOWNLOADS_AT_ONCE, POLLS_FIRST
 from vidgen_nb.ledger import Ledger
@@ -222,7 +223,8 @@ def test_bytes_and_speed_are_told(make_studio: MakeStudio, server: Loopback) -> 
     assert [record.bytes_done for record in told] == sorted(record.bytes_done for record in told)
     assert 0 < told[-1].bytes_done <= len(body)
     assert len({record.updated for record in told}) == len(told), "what is left counts from when it was told"
-    assert all(0 < record.bytes_per_second <= 500_000 for record in told if record.bytes_per_second is not None)
+    fastest = len(body) / TOLD_EVERY  # 250_000, but for what was waiting when a busy machine came round to it
+    assert all(0 < record.bytes_per_second <= fastest for record in told if record.bytes_per_second is not None)
     assert clip.record.bytes_per_second is None
 
 
